@@ -1,0 +1,14 @@
+//! The photo app: sign up, follow, upload, like, comment - the workload that Lightmeter measures.
+//!
+//! Module map, in the order a request meets them:
+//! `config` (raw flags and environment -> one checked struct) -> `state` (the only place that matches on a
+//! backend kind) -> `router` (every URL on one line) -> `routes` (a file per page family) -> the four traits
+//! `store`, `assets`, `cache`, `jobs` -> their backends. `model` holds the words of the domain, `imaging` the
+//! pixels; neither does I/O nor reads a clock (`clock` does).
+
+pub mod assets;
+pub mod cache;
+pub mod clock;
+pub mod jobs;
+pub mod model;
+pub mod store;

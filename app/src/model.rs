@@ -1,0 +1,359 @@
+//! The words of the domain as plain types: people, photos, versions, comments, ids and cursors.
+//!
+//! Leaves out every I/O: stores persist these types (`store`), pages show them (`templates`).
+//! Ids are time-ordered, so that "newest first" is "largest id first" in every store and a cursor is an id.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 2020-01-01T00:00:00Z start the id clock: 42 bits of them last until the year 2159.
+const ID_EPOCH_UNIX_MS: u64 = 1_577_836_800_000;
+/// Random bits below the milliseconds: 4 million ids per millisecond before two are likely to meet.
+const ID_RANDOM_BITS: u32 = 21;
+/// Crockford's base 32, lower case: no i, l, o, u, so that an id read aloud is not mistaken.
+const ID_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 63 bits in groups of five.
+const ID_TEXT_LENGTH: usize = 13;
+
+/// A text that is not an id: wrong length or a letter outside Crockford's base 32.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an id: 13 characters of 0-9 and a-z without i, l, o, u are expected")]
+pub struct IdError(pub String);
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(pub i64);
+
+        impl $name {
+            /// Builds an id from the Unix time in milliseconds and random bits (only the low 21 are used).
+            /// Always positive, so that it fits a signed 64-bit column.
+            pub fn new(unix_ms: u64, random: u64) -> Self {
+                let ms = unix_ms.saturating_sub(ID_EPOCH_UNIX_MS) & ((1 << 42) - 1);
+                Self(((ms << ID_RANDOM_BITS) | (random & ((1 << ID_RANDOM_BITS) - 1))) as i64)
+            }
+
+            /// When the id was made, as Unix time in milliseconds.
+            pub fn unix_ms(self) -> u64 {
+                ((self.0 as u64) >> ID_RANDOM_BITS) + ID_EPOCH_UNIX_MS
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut text = [0_u8; ID_TEXT_LENGTH];
+                for (position, letter) in text.iter_mut().enumerate() {
+                    let shift = 5 * (ID_TEXT_LENGTH - 1 - position);
+                    *letter = ID_ALPHABET[((self.0 as u64) >> shift) as usize & 31];
+                }
+                f.write_str(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let error = || IdError(text.to_owned());
+                if text.len() != ID_TEXT_LENGTH {
+                    return Err(error());
+                }
+                let mut value = 0_u64;
+                for letter in text.bytes() {
+                    let digit = ID_ALPHABET.iter().position(|known| *known == letter);
+                    value = value << 5 | digit.ok_or_else(error)? as u64;
+                }
+                i64::try_from(value).map(Self).map_err(|_| error())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+    };
+}
+
+id_type!(/** Who a person is; never changes, unlike the name. */ UserId);
+id_type!(/** A photo with all its versions. Larger is newer. */ PhotoId);
+id_type!(/** One rendering of a photo: a filter, a strength, with or without watermark. */ VersionId);
+id_type!(/** A comment under a photo. Larger is newer. */ CommentId);
+
+/// What a person pays for. Free versions carry the watermark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plan {
+    /// Versions saved under this plan carry the watermark.
+    Free,
+    /// Versions saved under this plan do not.
+    Pro,
+}
+
+impl Plan {
+    /// The word used in columns, forms and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Plan::Free => "free",
+            Plan::Pro => "pro",
+        }
+    }
+}
+
+impl FromStr for Plan {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "free" => Ok(Plan::Free),
+            "pro" => Ok(Plan::Pro),
+            other => Err(format!("`{other}` is not a plan: use free or pro")),
+        }
+    }
+}
+
+/// A person with an account, and the counts shown on the profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The identity.
+    pub id: UserId,
+    /// The name in URLs: 3 to 30 of a-z, 0-9 and _, unique.
+    pub name: String,
+    /// The name on pages, any script, 1 to 60 characters.
+    pub display_name: String,
+    /// argon2id in PHC string form.
+    pub password_hash: String,
+    /// Free or pro.
+    pub plan: Plan,
+    /// Unix time in milliseconds.
+    pub created_at_ms: i64,
+    /// Published photos.
+    pub photo_count: i64,
+    /// People who follow this person.
+    pub follower_count: i64,
+    /// People this person follows.
+    pub following_count: i64,
+}
+
+/// The part of a person that is shown beside a photo or a comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The identity.
+    pub id: UserId,
+    /// The name in URLs.
+    pub name: String,
+    /// The name on pages.
+    pub display_name: String,
+}
+
+/// How far a photo or a version has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// The original is stored, the renditions are not all there yet.
+    Preparing,
+    /// Every rendition is stored: it can be shown.
+    Ready,
+    /// The renditions cannot be made (the reason is in the log and on the photo's page).
+    Failed,
+}
+
+impl Progress {
+    /// The word used in columns and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Progress::Preparing => "preparing",
+            Progress::Ready => "ready",
+            Progress::Failed => "failed",
+        }
+    }
+}
+
+impl FromStr for Progress {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "preparing" => Ok(Progress::Preparing),
+            "ready" => Ok(Progress::Ready),
+            "failed" => Ok(Progress::Failed),
+            other => Err(format!("`{other}` is not a progress: use preparing, ready or failed")),
+        }
+    }
+}
+
+/// The original's format, found from its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureFormat {
+    /// JPEG.
+    Jpeg,
+    /// PNG.
+    Png,
+    /// WebP.
+    Webp,
+}
+
+impl PictureFormat {
+    /// The word used in columns and as a file extension.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PictureFormat::Jpeg => "jpg",
+            PictureFormat::Png => "png",
+            PictureFormat::Webp => "webp",
+        }
+    }
+
+    /// The media type of HTTP.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            PictureFormat::Jpeg => "image/jpeg",
+            PictureFormat::Png => "image/png",
+            PictureFormat::Webp => "image/webp",
+        }
+    }
+}
+
+impl FromStr for PictureFormat {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "jpg" => Ok(PictureFormat::Jpeg),
+            "png" => Ok(PictureFormat::Png),
+            "webp" => Ok(PictureFormat::Webp),
+            other => Err(format!("`{other}` is not a picture format: use jpg, png or webp")),
+        }
+    }
+}
+
+/// One photo as its page and the feeds show it: the row plus its published version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Photo {
+    /// The identity; also the position in every feed.
+    pub id: PhotoId,
+    /// Whose photo it is.
+    pub author: UserId,
+    /// The text under the photo, at most 2,000 characters.
+    pub caption: String,
+    /// The description for those who cannot see it, at most 500 characters.
+    pub alt: String,
+    /// The original's width in pixels, after orientation.
+    pub width: u32,
+    /// The original's height in pixels, after orientation.
+    pub height: u32,
+    /// The original's format.
+    pub format: PictureFormat,
+    /// Which version is shown; the first one until another is published.
+    pub published_version: VersionId,
+    /// Preparing until the first version is ready; only ready photos are listed in feeds.
+    pub progress: Progress,
+    /// Unix time in milliseconds of the upload.
+    pub created_at_ms: i64,
+    /// Unix time in microseconds when the first version was ready; none while preparing.
+    pub ready_at_us: Option<i64>,
+    /// People who like it.
+    pub like_count: i64,
+    /// Comments under it.
+    pub comment_count: i64,
+}
+
+/// One rendering of a photo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The identity; part of the rendition's URL, so that a URL's bytes never change.
+    pub id: VersionId,
+    /// The photo it belongs to.
+    pub photo: PhotoId,
+    /// The filter's name as in `imaging::filters`, `original` for none.
+    pub filter: String,
+    /// 0 to 100 percent.
+    pub strength: u8,
+    /// Whether the watermark is on it (decided by the plan when it was saved).
+    pub watermarked: bool,
+    /// Preparing, ready or failed.
+    pub progress: Progress,
+    /// Unix time in milliseconds.
+    pub created_at_ms: i64,
+}
+
+/// A photo with what a page shows around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhotoCard {
+    /// The photo itself.
+    pub photo: Photo,
+    /// Who took it.
+    pub author: Author,
+    /// Whether the viewer likes it; false without a viewer.
+    pub liked_by_viewer: bool,
+}
+
+/// A comment as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// The identity and the order.
+    pub id: CommentId,
+    /// The photo it stands under.
+    pub photo: PhotoId,
+    /// Who wrote it.
+    pub author: Author,
+    /// At most 1,000 characters.
+    pub body: String,
+    /// Unix time in milliseconds.
+    pub created_at_ms: i64,
+}
+
+/// Which list of photos is asked for. All are newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Feed {
+    /// Photos of the people this person follows, and their own.
+    Home(UserId),
+    /// Everybody's photos.
+    Explore,
+    /// One person's photos.
+    Profile(UserId),
+}
+
+/// A page of a list and where the next one starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// At most the limit asked for.
+    pub items: Vec<T>,
+    /// `before` for the next page; none at the end.
+    pub next: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_order_by_time_and_survive_text() {
+        let earlier = PhotoId::new(1_700_000_000_000, 7);
+        let later = PhotoId::new(1_700_000_000_001, 3);
+        assert!(earlier < later);
+        assert!(earlier.to_string() < later.to_string());
+        assert_eq!(earlier.to_string().parse::<PhotoId>().unwrap_or(later), earlier);
+        assert_eq!(earlier.unix_ms(), 1_700_000_000_000);
+    }
+
+    #[test]
+    fn a_text_that_is_no_id_is_refused() {
+        assert!("short".parse::<PhotoId>().is_err());
+        assert!("ilou000000000".parse::<PhotoId>().is_err());
+        assert!("zzzzzzzzzzzzz".parse::<PhotoId>().is_err());
+    }
+}
