@@ -7,6 +7,7 @@
 //! pixels; neither does I/O nor reads a clock (`clock` does).
 
 pub mod assets;
+pub mod aws;
 pub mod cache;
 pub mod clock;
 pub mod jobs;
