@@ -1,0 +1,44 @@
+# All a newcomer needs:
+#   make demo    install what is missing, build, run the four experiments quickly, write the report
+#   make test    install what is missing, run every check and every test
+#   make bench   criterion microbenchmarks of the four layers
+#   make lint    format, clippy, docs, dependencies
+#   make setup   only install what is missing
+.PHONY: demo test bench lint setup doctor
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Extra words for the demo's run: make demo RUN_FLAGS="--seed 7"
+RUN_FLAGS ?=
+
+.PHONY: help
+help:
+	@sed -n '2,7s/^#  //p' Makefile
+
+setup:
+	@scenarios/setup.sh demo
+
+demo: setup
+	$(CARGO) build --release --package lightmeter
+	$(CARGO) lab run --quick $(RUN_FLAGS)
+
+doctor:
+	$(CARGO) lab doctor
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; \
+	 else echo "lint: skipped the advisory check: cargo-deny is not installed (cargo install cargo-deny); licences are checked by the tests"; fi
+
+# One profile for everything, so that each dependency is compiled once for clippy's metadata and once for the tests.
+test:
+	@scenarios/setup.sh test
+	@$(MAKE) --no-print-directory lint
+	@if command -v cargo-nextest >/dev/null 2>&1; then $(CARGO) nextest run --workspace; \
+	 else $(CARGO) test --workspace --all-targets; fi
+	$(CARGO) test --workspace --doc --quiet
+
+bench:
+	$(CARGO) bench --package benches
