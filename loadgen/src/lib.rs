@@ -4,3 +4,4 @@
 //! microseconds) -> `record` (the run directory, which `reports` reads). `users` are the goose users, the second driver.
 
 pub mod record;
+pub mod record_io;

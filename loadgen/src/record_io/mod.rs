@@ -1,0 +1,317 @@
+//! Reads and writes the run directory that `record` describes.
+//!
+//! Everything is written to a temporary name first and then renamed, so that a reader (or a run stopped at any
+//! moment) sees a trial either whole or not at all. Histograms are in `intervals`. Every error names the file,
+//! and the line where there is one.
+
+mod intervals;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::intervals::{Interval, IntervalHistograms};
+use crate::record::{Clock, RUN_SCHEMA, RunRecord, TRIAL_SCHEMA, TrialRecord};
+
+/// The smallest latency that is told apart, in microseconds; shorter ones count as this.
+pub const LATENCY_MIN_US: u64 = 1;
+/// The largest latency that is told apart: ten minutes. A longer one is recorded as this and counted as an error.
+pub const LATENCY_MAX_US: u64 = 600_000_000;
+/// Significant decimal digits of a recorded latency: off by at most one part in a thousand.
+pub const LATENCY_DIGITS: u8 = 3;
+
+/// Latencies in microseconds per operation and clock, over a whole trial.
+pub type HistogramSet = BTreeMap<(String, Clock), Histogram<u64>>;
+
+const RUN_FILE: &str = "run.json";
+const TRIALS_FOLDER: &str = "trials";
+const LOGS_FOLDER: &str = "logs";
+const TRIAL_FILE: &str = "trial.json";
+const HISTOGRAM_FILE: &str = "histograms.hlog";
+const INFO_PREFIX: &str = "info-";
+/// Folders that begin like this were being written when the run was stopped.
+const PARTIAL_PREFIX: &str = ".partial-";
+
+/// What went wrong while reading or writing a run directory, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file system refused.
+    #[error("cannot {attempted} {}", path.display())]
+    Io {
+        /// In a verb: `read`, `write`, `create`.
+        attempted: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A JSON file does not have the shape of its schema.
+    #[error("{}:{line}: not a {schema} file", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The schema expected.
+        schema: &'static str,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A file of another version.
+    #[error("{}: schema is `{found}`, this program reads `{expected}`", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// The schema this program knows.
+        expected: &'static str,
+        /// The schema in the file.
+        found: String,
+    },
+    /// A line of a histogram log that cannot be read.
+    #[error("{}:{line}: {problem}", path.display())]
+    Histogram {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An operation's name that cannot be a tag of the histogram log.
+    #[error("`{0}` cannot name an operation: letters, digits, `_`, `-` and `.` only")]
+    OperationName(String),
+    /// A directory that already holds a run.
+    #[error("{} already holds a run; name another directory", .0.display())]
+    Occupied(PathBuf),
+}
+
+/// A histogram with the bounds and digits used everywhere; grows with its largest value.
+pub fn new_histogram() -> Histogram<u64> {
+    Histogram::new(LATENCY_DIGITS).expect("three digits are within what HdrHistogram allows")
+}
+
+/// The histogram of several operations together under one clock; no names means all operations.
+/// Lossless: the counts of each value are added.
+pub fn merge_operations(set: &HistogramSet, operations: &[String], clock: Clock) -> Histogram<u64> {
+    let mut merged = new_histogram();
+    for ((operation, its_clock), histogram) in set {
+        if *its_clock == clock && (operations.is_empty() || operations.contains(operation)) {
+            merged += histogram;
+        }
+    }
+    merged
+}
+
+/// One trial as read back.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The manifest and all counts.
+    pub record: TrialRecord,
+    /// Latencies over the whole trial.
+    pub histograms: HistogramSet,
+    /// The same per second; decoded when asked.
+    pub intervals: IntervalHistograms,
+}
+
+/// All trials of a run, in the order in which they ran.
+#[derive(Debug, Clone, Default)]
+pub struct Trials {
+    /// The whole ones.
+    pub trials: Vec<Trial>,
+    /// A sentence per folder that was left out because it is not whole.
+    pub notes: Vec<String>,
+}
+
+/// The folders of trials, in the order in which they ran, without their content.
+#[derive(Debug, Clone, Default)]
+pub struct TrialList {
+    /// Ids of the whole ones; give them to [`RunDir::read_trial`].
+    pub ids: Vec<String>,
+    /// A sentence per folder that was left out because it is not whole.
+    pub notes: Vec<String>,
+}
+
+/// A run directory on disk.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// Makes a new run directory with its folders; refuses one that already holds a run.
+    pub fn create(path: &Path) -> Result<Self, RecordError> {
+        if path.join(RUN_FILE).exists() {
+            return Err(RecordError::Occupied(path.to_owned()));
+        }
+        let dir = Self { path: path.to_owned() };
+        for folder in [dir.path.join(TRIALS_FOLDER), dir.logs()] {
+            fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+        }
+        Ok(dir)
+    }
+
+    /// Opens a run directory for reading or for more trials; it must hold `run.json`.
+    pub fn open(path: &Path) -> Result<Self, RecordError> {
+        let file = path.join(RUN_FILE);
+        fs::metadata(&file).map_err(io_error("find", &file))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the logs of the processes belong.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join(LOGS_FOLDER)
+    }
+
+    /// Writes `run.json`, replacing an earlier one in one step.
+    pub fn write_run(&self, run: &RunRecord) -> Result<(), RecordError> {
+        write_json(&self.path.join(RUN_FILE), RUN_SCHEMA, run)
+    }
+
+    /// Reads `run.json`.
+    pub fn read_run(&self) -> Result<RunRecord, RecordError> {
+        read_json(&self.path.join(RUN_FILE), RUN_SCHEMA)
+    }
+
+    /// Writes one trial: its record, its histograms and what the servers said (`infos`: name -> JSON).
+    /// The folder appears under its final name only when it is whole.
+    pub fn write_trial(
+        &self,
+        record: &TrialRecord,
+        intervals: &IntervalHistograms,
+        infos: &BTreeMap<String, serde_json::Value>,
+    ) -> Result<(), RecordError> {
+        let trials = self.path.join(TRIALS_FOLDER);
+        let partial = trials.join(format!("{PARTIAL_PREFIX}{}", record.id));
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(io_error("remove", &partial))?;
+        }
+        fs::create_dir_all(&partial).map_err(io_error("create", &partial))?;
+        for (name, info) in infos {
+            let file = partial.join(format!("{INFO_PREFIX}{name}.json"));
+            write_json(&file, "info", info)?;
+        }
+        let file = partial.join(HISTOGRAM_FILE);
+        fs::write(&file, intervals.to_log(record.started_at_us))
+            .map_err(io_error("write", &file))?;
+        write_json(&partial.join(TRIAL_FILE), TRIAL_SCHEMA, record)?;
+        let folder = trials.join(&record.id);
+        fs::rename(&partial, &folder).map_err(io_error("create", &folder))
+    }
+
+    /// Lists the trials without reading them.
+    pub fn list_trials(&self) -> Result<TrialList, RecordError> {
+        let folder = self.path.join(TRIALS_FOLDER);
+        let mut list = TrialList::default();
+        for entry in fs::read_dir(&folder).map_err(io_error("read", &folder))? {
+            let entry = entry.map_err(io_error("read", &folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let whole = |file| entry.path().join(file).is_file();
+            if !entry.path().is_dir() {
+                continue;
+            } else if let Some(id) = name.strip_prefix(PARTIAL_PREFIX) {
+                list.notes.push(format!("Trial {id} was being written when the run stopped."));
+            } else if !whole(TRIAL_FILE) || !whole(HISTOGRAM_FILE) {
+                list.notes.push(format!("Trial {name} lacks its record or its histograms."));
+            } else {
+                list.ids.push(name);
+            }
+        }
+        // Folder names begin with the sequence number; `read_trials` sorts by the number itself.
+        list.ids.sort();
+        list.notes.sort();
+        Ok(list)
+    }
+
+    /// Reads one trial. For long runs: read, reduce to figures, drop; a trial takes up to some megabytes.
+    pub fn read_trial(&self, id: &str) -> Result<Trial, RecordError> {
+        let folder = self.path.join(TRIALS_FOLDER).join(id);
+        let record: TrialRecord = read_json(&folder.join(TRIAL_FILE), TRIAL_SCHEMA)?;
+        let intervals = IntervalHistograms::read(&folder.join(HISTOGRAM_FILE))?;
+        Ok(Trial { record, histograms: intervals.merged(), intervals })
+    }
+
+    /// What the servers said about themselves in one trial: name -> JSON.
+    pub fn read_infos(&self, id: &str) -> Result<BTreeMap<String, serde_json::Value>, RecordError> {
+        let folder = self.path.join(TRIALS_FOLDER).join(id);
+        let mut infos = BTreeMap::new();
+        for entry in fs::read_dir(&folder).map_err(io_error("read", &folder))? {
+            let path = entry.map_err(io_error("read", &folder))?.path();
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = file.strip_prefix(INFO_PREFIX).and_then(|rest| rest.strip_suffix(".json"));
+            if let Some(name) = name {
+                infos.insert(name.to_owned(), parse_json(&path, "info")?);
+            }
+        }
+        Ok(infos)
+    }
+
+    /// Reads every trial, in the order in which they ran.
+    pub fn read_trials(&self) -> Result<Trials, RecordError> {
+        let list = self.list_trials()?;
+        let read = list.ids.iter().map(|id| self.read_trial(id));
+        let mut trials = read.collect::<Result<Vec<_>, _>>()?;
+        trials.sort_by_key(|trial| trial.record.sequence);
+        Ok(Trials { trials, notes: list.notes })
+    }
+}
+
+/// Writes a file in one step: a reader sees the old content or the new, never a part.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), RecordError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    fs::write(&temporary, content).map_err(io_error("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(io_error("write", path))
+}
+
+fn io_error(attempted: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecordError {
+    let path = path.to_owned();
+    move |source| RecordError::Io { attempted, path, source }
+}
+
+fn json_error(path: &Path, schema: &'static str) -> impl FnOnce(serde_json::Error) -> RecordError {
+    let path = path.to_owned();
+    move |source| RecordError::Json { path, line: source.line(), schema, source }
+}
+
+fn write_json<T: Serialize>(
+    path: &Path,
+    schema: &'static str,
+    value: &T,
+) -> Result<(), RecordError> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(json_error(path, schema))?;
+    text.push(b'\n');
+    write_atomically(path, &text)
+}
+
+fn parse_json<T: DeserializeOwned>(path: &Path, schema: &'static str) -> Result<T, RecordError> {
+    let text = fs::read(path).map_err(io_error("read", path))?;
+    serde_json::from_slice(&text).map_err(json_error(path, schema))
+}
+
+/// Checks the schema before the shape, so that a newer file is named as such instead of as an unknown field.
+fn read_json<T: DeserializeOwned>(path: &Path, schema: &'static str) -> Result<T, RecordError> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: String,
+    }
+    let head: Head = parse_json(path, schema)?;
+    if head.schema != schema {
+        let path = path.to_owned();
+        return Err(RecordError::Schema { path, expected: schema, found: head.schema });
+    }
+    parse_json(path, schema)
+}
+
+#[cfg(test)]
+mod tests;
