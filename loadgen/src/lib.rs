@@ -1,7 +1,12 @@
 //! Load and its record. Knows the app only by HTTP and by the population manifest that `photo-app seed` writes.
 //!
-//! Module map: `schedule` (planned start times, pure) -> `driver` (open loop over hyper) -> `recorder` (HdrHistograms in
-//! microseconds) -> `record` (the run directory, which `reports` reads). `users` are the goose users, the second driver.
+//! Module map: `schedule` (planned start times, pure) -> `driver` (open loop over hyper) -> `recorder` (latencies
+//! into HdrHistograms, microseconds) -> `record` (the run directory's types) -> `record_io` (its files, which
+//! `reports` reads). `population` is whom and what the load touches.
 
+pub mod driver;
+pub mod population;
 pub mod record;
 pub mod record_io;
+pub mod recorder;
+pub mod schedule;

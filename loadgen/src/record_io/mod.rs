@@ -95,12 +95,19 @@ pub fn new_histogram() -> Histogram<u64> {
     Histogram::new(LATENCY_DIGITS).expect("three digits are within what HdrHistogram allows")
 }
 
+/// Whether an operation in a record is meant by a name in a measure: itself, or itself in one region
+/// (`page_view` means `page_view.near`, too).
+pub fn operation_matches(recorded: &str, wanted: &str) -> bool {
+    recorded.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// The histogram of several operations together under one clock; no names means all operations.
-/// Lossless: the counts of each value are added.
+/// Lossless: the counts of each value are added. A name means all its regions ([`operation_matches`]).
 pub fn merge_operations(set: &HistogramSet, operations: &[String], clock: Clock) -> Histogram<u64> {
     let mut merged = new_histogram();
     for ((operation, its_clock), histogram) in set {
-        if *its_clock == clock && (operations.is_empty() || operations.contains(operation)) {
+        let wanted = operations.iter().any(|wanted| operation_matches(operation, wanted));
+        if *its_clock == clock && (operations.is_empty() || wanted) {
             merged += histogram;
         }
     }

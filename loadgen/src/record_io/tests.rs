@@ -1,5 +1,4 @@
 //! Round trips, merging, and what happens to damaged files.
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::path::Path;
 
@@ -164,4 +163,15 @@ fn a_name_that_would_break_the_log_is_refused() {
         let pushed = intervals.push(0, name, Clock::SentLast, &histogram(&[1]));
         assert!(matches!(pushed, Err(RecordError::OperationName(_))), "{name}");
     }
+}
+
+#[test]
+fn a_name_means_all_its_regions() {
+    let mut set = HistogramSet::new();
+    for (name, value) in [("page_view.near", 10), ("page_view.far", 90), ("page_views", 500)] {
+        set.insert((name.to_owned(), Clock::PlannedLast), histogram(&[value]));
+    }
+    let count = |name: &str| merge_operations(&set, &[name.to_owned()], Clock::PlannedLast).len();
+    assert_eq!((count("page_view"), count("page_view.far"), count("page")), (2, 1, 0));
+    assert_eq!(merge_operations(&set, &[], Clock::PlannedLast).len(), 3);
 }
