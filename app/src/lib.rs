@@ -10,6 +10,7 @@ pub mod assets;
 pub mod aws;
 pub mod cache;
 pub mod clock;
+pub mod imaging;
 pub mod jobs;
 pub mod model;
 pub mod store;

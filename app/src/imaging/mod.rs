@@ -1,0 +1,139 @@
+//! Pixels: what an uploaded picture becomes. No I/O, no clock, no async; the same bytes in give the same bytes out.
+//!
+//! In the order a picture meets them: [`probe`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` ->
+//! `filters` (what a look is) and `kernels` (how it is computed) -> `watermark` -> `encode`; `pipeline` is the ordered
+//! list of these steps and [`render`] its front door. `landscape` paints the pictures that seeds and benches use.
+//! All metadata of the original (place, camera, colour profile) is dropped; pictures are taken to be sRGB.
+
+pub mod decode;
+pub mod encode;
+pub mod filters;
+pub mod kernels;
+pub mod landscape;
+pub mod orient;
+pub mod pipeline;
+pub mod probe;
+pub mod resize;
+pub mod watermark;
+
+pub use image::RgbImage;
+
+pub use self::pipeline::{RenderRequest, Rendition, render};
+pub use self::probe::{Probe, probe};
+use crate::model::PictureFormat;
+
+/// How large a picture may be. Decoders are told, so that a small file cannot claim much memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Width times height.
+    pub pixels_max: u64,
+    /// Neither side is longer: JPEG cannot hold more than 65,535, and strips serve nobody.
+    pub side_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pixels_max: 40_000_000, side_max: 30_000 }
+    }
+}
+
+impl Limits {
+    /// Refuses a picture of this size when it is over a limit.
+    pub fn check(&self, width: u32, height: u32) -> Result<(), ImagingError> {
+        if u64::from(width) * u64::from(height) > self.pixels_max {
+            let megapixels_max = self.pixels_max as f64 / 1e6;
+            return Err(ImagingError::TooManyPixels { width, height, megapixels_max });
+        }
+        if width.max(height) > self.side_max {
+            return Err(ImagingError::TooLong { width, height, side_max: self.side_max });
+        }
+        Ok(())
+    }
+}
+
+/// Why a picture is not accepted, in words its owner can act on. All of them are permanent: trying again with the same
+/// bytes gives the same answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ImagingError {
+    /// No known picture format begins like this.
+    #[error("This file is not a picture. Choose a JPEG, PNG or WebP file.")]
+    NotAPicture,
+    /// A picture, but of a format that is not accepted.
+    #[error(
+        "This is a {found} file; JPEG, PNG and WebP are accepted. Save it as JPEG and try again."
+    )]
+    UnsupportedFormat {
+        /// "GIF", "HEIC", ...
+        found: &'static str,
+    },
+    /// A rare kind of an accepted format.
+    #[error("This {} uses {kind}, which is not supported. Save it as an ordinary JPEG and try again.", name(*.format))]
+    UnsupportedKind {
+        /// The format.
+        format: PictureFormat,
+        /// What is special about it.
+        kind: &'static str,
+    },
+    /// More than one frame.
+    #[error("This {} is animated; only still pictures are accepted. Save one frame of it and try again.", name(*.format))]
+    Animated {
+        /// The format.
+        format: PictureFormat,
+    },
+    /// Too many pixels.
+    #[error(
+        "This picture is {width} x {height} pixels; at most {megapixels_max} megapixels are accepted. Save a smaller copy and try again."
+    )]
+    TooManyPixels {
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
+        /// The limit.
+        megapixels_max: f64,
+    },
+    /// One side is too long.
+    #[error(
+        "This picture is {width} x {height} pixels; neither side may be longer than {side_max}. Crop it and try again."
+    )]
+    TooLong {
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
+        /// The limit.
+        side_max: u32,
+    },
+    /// Right format, broken contents.
+    #[error(
+        "This {} is damaged or incomplete ({reason}). Open it in a picture program, save it again and try the new file.",
+        name(*.format)
+    )]
+    Damaged {
+        /// The format.
+        format: PictureFormat,
+        /// What the decoder met.
+        reason: String,
+    },
+    /// The encoder refused: a size that JPEG cannot hold.
+    #[error("The finished picture could not be written as JPEG: {reason}")]
+    Encoding {
+        /// What the encoder said.
+        reason: String,
+    },
+}
+
+impl ImagingError {
+    pub(crate) fn damaged(format: PictureFormat, reason: impl ToString) -> Self {
+        Self::Damaged { format, reason: reason.to_string() }
+    }
+}
+
+/// The format's name as people write it.
+pub(crate) fn name(format: PictureFormat) -> &'static str {
+    match format {
+        PictureFormat::Jpeg => "JPEG",
+        PictureFormat::Png => "PNG",
+        PictureFormat::Webp => "WebP",
+    }
+}

@@ -1,0 +1,260 @@
+//! Headers only: which format, how large, which way up, animated or not. Nothing is decompressed, so that a refusal costs
+//! microseconds and no memory, whatever the file claims.
+//!
+//! The format is found from the contents; names and content types sent along are not believed. What the headers promise is
+//! checked again by `decode`, which gets the accepted bytes next.
+
+use super::orient::Orientation;
+use super::{ImagingError, Limits};
+use crate::model::PictureFormat;
+
+/// What the headers say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// Found from the contents.
+    pub format: PictureFormat,
+    /// Pixels, after orientation.
+    pub width: u32,
+    /// Pixels, after orientation.
+    pub height: u32,
+    /// How the stored pixels must be turned to stand upright.
+    pub orientation: Orientation,
+}
+
+impl Probe {
+    /// Width and height as stored, before orientation.
+    pub fn stored_size(&self) -> (u32, u32) {
+        if self.orientation.swaps_sides() {
+            (self.height, self.width)
+        } else {
+            (self.width, self.height)
+        }
+    }
+}
+
+/// Reads the headers and refuses what would be refused later: unknown formats, animations, too many pixels.
+pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImagingError> {
+    let headers = match kind_of(bytes)? {
+        PictureFormat::Jpeg => jpeg(bytes),
+        PictureFormat::Png => png(bytes),
+        PictureFormat::Webp => webp(bytes),
+    }?;
+    let Headers { format, width, height, orientation } = headers;
+    if width == 0 || height == 0 {
+        return Err(ImagingError::damaged(format, "it has no pixels"));
+    }
+    limits.check(width, height)?;
+    let (width, height) = if orientation.swaps_sides() { (height, width) } else { (width, height) };
+    Ok(Probe { format, width, height, orientation })
+}
+
+struct Headers {
+    format: PictureFormat,
+    width: u32,
+    height: u32,
+    orientation: Orientation,
+}
+
+/// Signatures of formats that people do try to upload, so that the refusal can name them.
+const OTHER_FORMATS: [(usize, &[u8], &str); 13] = [
+    (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF or camera raw"),
+    (0, b"MM\0*", "TIFF or camera raw"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftyp", "video"),
+    (0, b"%PDF", "PDF"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"<svg", "SVG"),
+    (0, b"\xff\x0a", "JPEG XL"),
+];
+
+fn kind_of(bytes: &[u8]) -> Result<PictureFormat, ImagingError> {
+    if bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
+        return Ok(PictureFormat::Jpeg);
+    }
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Ok(PictureFormat::Png);
+    }
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        return Ok(PictureFormat::Webp);
+    }
+    let other = OTHER_FORMATS.iter().find(|(offset, magic, _)| {
+        bytes.get(*offset..).is_some_and(|rest| rest.starts_with(magic))
+    });
+    Err(match other {
+        Some((_, _, found)) => ImagingError::UnsupportedFormat { found },
+        None => ImagingError::NotAPicture,
+    })
+}
+
+/// Walks the segments up to the first scan. Each has a marker (FF xx) and a two-byte length that counts itself.
+fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
+    let format = PictureFormat::Jpeg;
+    let cut = || ImagingError::damaged(format, "it ends within its headers");
+    let mut size = None;
+    let mut orientation = Orientation::Upright;
+    let mut segments = JpegSegments { bytes, position: 2 };
+    while let Some((marker, body)) = segments.next_segment() {
+        match marker {
+            0xC0..=0xC2 => {
+                let body = body.get(..6).ok_or_else(cut)?;
+                size = Some((be16(body, 3), be16(body, 1)));
+            }
+            0xC4 | 0xC8 | 0xCC => {}
+            0xC3 | 0xC5..=0xCF => {
+                let kind = if marker > 0xC8 { "arithmetic coding" } else { "lossless coding" };
+                return Err(ImagingError::UnsupportedKind { format, kind });
+            }
+            0xE1 if body.starts_with(b"Exif\0\0") => {
+                orientation = Orientation::from_exif(&body[6..]);
+            }
+            0xDA => {
+                let (width, height) =
+                    size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
+                return Ok(Headers { format, width, height, orientation });
+            }
+            _ => {}
+        }
+    }
+    Err(cut())
+}
+
+/// The segments of a JPEG; after a scan header call [`JpegSegments::skip_scan`].
+pub(super) struct JpegSegments<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> JpegSegments<'a> {
+    /// Starts behind the start-of-image marker.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 2 }
+    }
+
+    /// Marker and contents; `None` when the bytes end or are no segment. End of image (D9) has no contents.
+    pub(super) fn next_segment(&mut self) -> Option<(u8, &'a [u8])> {
+        loop {
+            // Bytes between segments are tolerated as decoders do: the next FF that is followed by a marker counts.
+            let rest = self.bytes.get(self.position..)?;
+            self.position += rest.iter().position(|byte| *byte == 0xFF)? + 1;
+            let marker = *self.bytes.get(self.position)?;
+            match marker {
+                0xFF => continue,
+                0x00 | 0x01 | 0xD0..=0xD8 => self.position += 1,
+                0xD9 => return Some((marker, &[])),
+                _ => break,
+            }
+        }
+        let marker = self.bytes[self.position];
+        let length = self.bytes.get(self.position + 1..self.position + 3)?;
+        let length = be16(length, 0) as usize;
+        let body = self.bytes.get(self.position + 3..self.position + 1 + length.max(2))?;
+        self.position += 1 + length.max(2);
+        Some((marker, body))
+    }
+}
+
+/// Walks the chunks up to the first pixel data: length, type, contents, checksum.
+fn png(bytes: &[u8]) -> Result<Headers, ImagingError> {
+    let format = PictureFormat::Png;
+    let cut = || ImagingError::damaged(format, "it ends within its headers");
+    let mut size = None;
+    let mut orientation = Orientation::Upright;
+    let mut position = 8;
+    loop {
+        let head = bytes.get(position..position + 8).ok_or_else(cut)?;
+        let length = be32(head, 0) as usize;
+        let start = position + 8;
+        // Saturating: a claimed length near 2^32 must not wrap on a 32-bit machine.
+        let body = bytes.get(start..start.saturating_add(length));
+        match &head[4..8] {
+            b"IHDR" => {
+                let body = body.and_then(|body| body.get(..8)).ok_or_else(cut)?;
+                size = Some((be32(body, 0), be32(body, 4)));
+            }
+            b"acTL" => {
+                let body = body.and_then(|body| body.get(..4)).ok_or_else(cut)?;
+                if be32(body, 0) > 1 {
+                    return Err(ImagingError::Animated { format });
+                }
+            }
+            b"eXIf" => orientation = Orientation::from_exif(body.ok_or_else(cut)?),
+            b"IDAT" => {
+                let (width, height) =
+                    size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
+                return Ok(Headers { format, width, height, orientation });
+            }
+            _ => {}
+        }
+        position = start.saturating_add(length).saturating_add(4);
+    }
+}
+
+/// Walks the RIFF chunks: type, little-endian length, contents, padding to an even length.
+fn webp(bytes: &[u8]) -> Result<Headers, ImagingError> {
+    let format = PictureFormat::Webp;
+    let cut = || ImagingError::damaged(format, "it ends within its headers");
+    let mut size = None;
+    let mut orientation = Orientation::Upright;
+    let mut position = 12;
+    while let Some(head) = bytes.get(position..position + 8) {
+        let length = le32(head, 4) as usize;
+        let body = bytes.get(position + 8..).ok_or_else(cut)?;
+        match &head[..4] {
+            b"VP8X" => {
+                let body = body.get(..10).ok_or_else(cut)?;
+                if body[0] & 0x02 != 0 {
+                    return Err(ImagingError::Animated { format });
+                }
+                size = Some((le24(body, 4) + 1, le24(body, 7) + 1));
+            }
+            b"VP8 " if size.is_none() => {
+                let body = body.get(..10).ok_or_else(cut)?;
+                if body[3..6] != [0x9D, 0x01, 0x2A] {
+                    return Err(ImagingError::damaged(format, "its frame header is wrong"));
+                }
+                size = Some((le16(body, 6) & 0x3FFF, le16(body, 8) & 0x3FFF));
+            }
+            b"VP8L" if size.is_none() => {
+                let body = body.get(..5).ok_or_else(cut)?;
+                let bits = le32(body, 1);
+                size = Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1));
+            }
+            b"ANIM" | b"ANMF" => return Err(ImagingError::Animated { format }),
+            b"EXIF" => {
+                let exif = body.get(..length).ok_or_else(cut)?;
+                // Some writers keep JPEG's prefix.
+                let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
+                orientation = Orientation::from_exif(exif);
+            }
+            _ => {}
+        }
+        position = position.saturating_add(8).saturating_add(length).saturating_add(length & 1);
+    }
+    let (width, height) = size.ok_or_else(cut)?;
+    Ok(Headers { format, width, height, orientation })
+}
+
+fn be16(bytes: &[u8], at: usize) -> u32 {
+    u32::from(bytes[at]) << 8 | u32::from(bytes[at + 1])
+}
+
+fn be32(bytes: &[u8], at: usize) -> u32 {
+    be16(bytes, at) << 16 | be16(bytes, at + 2)
+}
+
+fn le16(bytes: &[u8], at: usize) -> u32 {
+    u32::from(bytes[at]) | u32::from(bytes[at + 1]) << 8
+}
+
+fn le24(bytes: &[u8], at: usize) -> u32 {
+    le16(bytes, at) | u32::from(bytes[at + 2]) << 16
+}
+
+fn le32(bytes: &[u8], at: usize) -> u32 {
+    le16(bytes, at) | le16(bytes, at + 2) << 16
+}

@@ -1,0 +1,161 @@
+//! The mark on pictures of the free plan: an aperture and a light meter's dial on a dark band, bottom right.
+//!
+//! A vector drawing, rendered for the size of each picture (never a scaled bitmap): shapes are distances, coverage is the distance
+//! clamped over one pixel, so that edges are smooth. The band is dark and see-through, the strokes are light: readable
+//! on light and on dark pictures. Blended on the sRGB values, as a browser would an overlay.
+
+use image::RgbImage;
+
+/// Height of the band as a share of the shorter side.
+const BAND_SHARE: f32 = 0.085;
+/// Below this many pixels the strokes melt together.
+const BAND_MIN: f32 = 20.0;
+/// Above this it would cover the picture for no gain.
+const BAND_MAX: f32 = 150.0;
+/// Width of the band in heights.
+const BAND_ASPECT: f32 = 2.15;
+/// How much of the picture the band hides.
+const BAND_OPACITY: f32 = 0.46;
+/// How much of the picture the strokes hide.
+const STROKE_OPACITY: f32 = 0.92;
+/// The band's colour, a warm black, and the strokes' colour, a warm white.
+const BAND_COLOUR: [f32; 3] = [22.0, 20.0, 18.0];
+const STROKE_COLOUR: [f32; 3] = [255.0, 250.0, 240.0];
+
+/// Draws the mark; on pictures too small for it (under about 60 x 30 pixels) it is as small as fits.
+pub fn draw(picture: &mut RgbImage) {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let wanted = (width.min(height) * BAND_SHARE).clamp(BAND_MIN, BAND_MAX);
+    // Strips: the band with its margin must fit both ways.
+    let band = wanted.min(height / 1.5).min(width / (BAND_ASPECT + 0.5)).max(1.0);
+    let canvas = Canvas::painted(band);
+    let margin = band * 0.35;
+    let left = (width - canvas.width as f32 - margin).max(0.0) as u32;
+    let top = (height - canvas.height as f32 - margin).max(0.0) as u32;
+    let columns = canvas.width.min(picture.width() - left);
+    let rows = canvas.height.min(picture.height() - top);
+    for y in 0..rows {
+        for x in 0..columns {
+            let at = (y * canvas.width + x) as usize;
+            let band_alpha = canvas.band[at] * BAND_OPACITY;
+            let stroke_alpha = canvas.strokes[at] * STROKE_OPACITY;
+            let pixel = picture.get_pixel_mut(left + x, top + y);
+            for channel in 0..3 {
+                let under = f32::from(pixel.0[channel]);
+                let banded = under + (BAND_COLOUR[channel] - under) * band_alpha;
+                let marked = banded + (STROKE_COLOUR[channel] - banded) * stroke_alpha;
+                // In range: each step lies between two values of 0..=255.
+                pixel.0[channel] = (marked + 0.5) as u8;
+            }
+        }
+    }
+}
+
+type Point = (f32, f32);
+
+/// Coverage of the two inks, 0 to 1, row by row.
+struct Canvas {
+    width: u32,
+    height: u32,
+    band: Vec<f32>,
+    strokes: Vec<f32>,
+}
+
+impl Canvas {
+    /// The whole mark, `band` pixels high.
+    fn painted(band: f32) -> Self {
+        let (width, height) = ((band * BAND_ASPECT).ceil().max(1.0), band.ceil().max(1.0));
+        let pixels = (width * height) as usize;
+        let mut canvas = Self {
+            width: width as u32,
+            height: height as u32,
+            band: vec![0.0; pixels],
+            strokes: vec![0.0; pixels],
+        };
+        let radius = band * 0.5;
+        let spine = ((radius, radius), (band * BAND_ASPECT - radius, radius));
+        let everywhere = ((0.0, 0.0), (width, height));
+        fill(&mut canvas.band, canvas.width, everywhere, |at| to_segment(at, spine) - radius);
+        canvas.aperture((band * 0.53, band * 0.5), band * 0.34);
+        canvas.dial((band * 1.5, band * 0.68), band * 0.42);
+        canvas
+    }
+
+    /// A ring with six blades, each an edge of a hexagon drawn on to the ring.
+    fn aperture(&mut self, centre: Point, radius: f32) {
+        let pen = radius * 0.105;
+        self.stroke(around(centre, radius + pen), |at| (distance(at, centre) - radius).abs() - pen);
+        let hole = radius * 0.5;
+        for blade in 0..6 {
+            let angle = (blade as f32 * 60.0 + 12.0).to_radians();
+            let next = angle + 60.0_f32.to_radians();
+            let corner = polar(centre, hole, angle);
+            let towards = polar(centre, hole, next);
+            let direction = ((towards.0 - corner.0) / hole, (towards.1 - corner.1) / hole);
+            // Corner + t * direction meets the ring where t^2 - t * hole + hole^2 = radius^2
+            // (the edge of a regular hexagon makes 120 degrees with the corner's radius).
+            let t = hole / 2.0 + (radius * radius - 0.75 * hole * hole).sqrt();
+            let end = (corner.0 + direction.0 * t, corner.1 + direction.1 * t);
+            self.line((corner, end), pen * 0.8);
+        }
+    }
+
+    /// An arc with ticks and a needle at two thirds.
+    fn dial(&mut self, centre: Point, radius: f32) {
+        let pen = radius * 0.07;
+        for tick in 0..7 {
+            let angle = (-155.0 + tick as f32 * 130.0 / 6.0).to_radians();
+            let inner = if tick % 3 == 0 { 0.72 } else { 0.84 };
+            let ends = (polar(centre, radius * inner, angle), polar(centre, radius, angle));
+            self.line(ends, pen);
+        }
+        let tip = polar(centre, radius * 0.92, (-58.0_f32).to_radians());
+        self.line((centre, tip), pen * 1.15);
+        self.stroke(around(centre, radius * 0.17), |at| distance(at, centre) - radius * 0.16);
+    }
+
+    fn line(&mut self, ends: (Point, Point), half_width: f32) {
+        let low = (ends.0.0.min(ends.1.0) - half_width, ends.0.1.min(ends.1.1) - half_width);
+        let high = (ends.0.0.max(ends.1.0) + half_width, ends.0.1.max(ends.1.1) + half_width);
+        self.stroke((low, high), |at| to_segment(at, ends) - half_width);
+    }
+
+    fn stroke(&mut self, bounds: (Point, Point), shape: impl Fn(Point) -> f32) {
+        fill(&mut self.strokes, self.width, bounds, shape);
+    }
+}
+
+/// Adds a shape, given as signed distance in pixels, inside its bounds; overlapping shapes do not add up.
+fn fill(ink: &mut [f32], width: u32, bounds: (Point, Point), shape: impl Fn(Point) -> f32) {
+    let height = ink.len() as u32 / width;
+    let ((x_low, y_low), (x_high, y_high)) = bounds;
+    // One pixel around for the soft edge; `as` clamps negatives to 0.
+    let columns = (x_low - 1.0) as u32..((x_high + 2.0) as u32).min(width);
+    for y in (y_low - 1.0) as u32..((y_high + 2.0) as u32).min(height) {
+        for x in columns.clone() {
+            let coverage = 0.5 - shape((x as f32 + 0.5, y as f32 + 0.5));
+            let cell = &mut ink[(y * width + x) as usize];
+            *cell = cell.max(coverage.clamp(0.0, 1.0));
+        }
+    }
+}
+
+fn around(centre: Point, radius: f32) -> (Point, Point) {
+    ((centre.0 - radius, centre.1 - radius), (centre.0 + radius, centre.1 + radius))
+}
+
+fn polar(centre: Point, radius: f32, angle: f32) -> Point {
+    (centre.0 + radius * angle.cos(), centre.1 + radius * angle.sin())
+}
+
+fn distance(a: Point, b: Point) -> f32 {
+    ((a.0 - b.0) * (a.0 - b.0) + (a.1 - b.1) * (a.1 - b.1)).sqrt()
+}
+
+fn to_segment(at: Point, (start, end): (Point, Point)) -> f32 {
+    let (dx, dy) = (end.0 - start.0, end.1 - start.1);
+    let length_squared = (dx * dx + dy * dy).max(1e-12);
+    let along = ((at.0 - start.0) * dx + (at.1 - start.1) * dy) / length_squared;
+    let along = along.clamp(0.0, 1.0);
+    distance(at, (start.0 + dx * along, start.1 + dy * along))
+}
