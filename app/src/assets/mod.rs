@@ -4,6 +4,9 @@
 //! cannot disagree. Backends: `local` (files on this server), `s3` (an object store, with a CDN address in front if one is
 //! configured). Uploads continue in `jobs::renditions`.
 
+pub mod conformance;
+pub mod local;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -11,6 +14,13 @@ use crate::model::{PhotoId, PictureFormat, VersionId};
 
 /// The ladder of rendition widths in pixels; a photo gets each one up to its own width, and always the smallest.
 pub const RENDITION_WIDTHS: [u32; 4] = [320, 640, 1080, 2048];
+
+/// The widths of the ladder that a photo of this width gets, ascending. A photo narrower than the smallest one keeps its
+/// own width under that name.
+pub fn rendition_widths(photo_width: u32) -> Vec<u32> {
+    let reached = |width: &u32| *width <= photo_width.max(RENDITION_WIDTHS[0]);
+    RENDITION_WIDTHS.into_iter().filter(reached).collect()
+}
 
 /// What an asset is; everything else about it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -115,6 +115,12 @@ pub enum ImagingError {
         /// What the decoder met.
         reason: String,
     },
+    /// A version names a look that this build does not have.
+    #[error("The look `{name}` is not known here. Choose another one.")]
+    UnknownFilter {
+        /// What the version names.
+        name: String,
+    },
     /// The encoder refused: a size that JPEG cannot hold.
     #[error("The finished picture could not be written as JPEG: {reason}")]
     Encoding {

@@ -3,6 +3,9 @@
 //! [`JobQueue`] has two backends: `inline` (done before `submit` returns) and `sqs` (done by `worker`, in a process started
 //! with `photo-app work`). Every job is safe to run twice, because a queue delivers at least once.
 
+pub mod inline;
+pub mod renditions;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 

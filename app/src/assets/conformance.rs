@@ -1,0 +1,130 @@
+//! The promises of [`Assets`], as one list that judges every backend. Called by the tests of `local` and, against the
+//! stand-in, of `s3`.
+
+use std::future::Future;
+
+use bytes::Bytes;
+
+use super::{AssetKey, Assets};
+use crate::model::{PhotoId, PictureFormat, VersionId};
+
+/// Checks every promise; panics with the one that was broken. `make` opens the backend; it may hold other assets already.
+pub async fn check_all<A, F>(make: impl Fn() -> F)
+where
+    A: Assets + 'static,
+    F: Future<Output = A>,
+{
+    let assets = make().await;
+    assets.ping().await.expect("ping: an open store answers");
+    what_was_put_is_got_back(&assets).await;
+    the_last_put_wins(&assets).await;
+    absence_is_no_error(&assets).await;
+    keys_do_not_collide(&assets).await;
+    readers_never_see_half_a_put(make().await).await;
+    public_urls_end_in_the_path(&assets);
+    // A second handle sees what the first one stored.
+    let key = rendition(77, 640);
+    assets.put(&key, bytes(9, 1000)).await.expect("put");
+    let found = make().await.get(&key).await.expect("get");
+    assert_eq!(found, Some(bytes(9, 1000)), "what one handle stored, another one reads");
+    assets.delete(&key).await.expect("delete");
+}
+
+fn rendition(photo: i64, width: u32) -> AssetKey {
+    AssetKey::Rendition { photo: PhotoId(photo), version: VersionId(photo + 1), width }
+}
+
+fn original(photo: i64, format: PictureFormat) -> AssetKey {
+    AssetKey::Original { photo: PhotoId(photo), format }
+}
+
+/// Bytes that differ by seed; not compressible, all values occur.
+fn bytes(seed: u32, length: usize) -> Bytes {
+    let mut state = seed.wrapping_mul(747_796_405) | 1;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+async fn what_was_put_is_got_back(assets: &dyn Assets) {
+    // Empty, tiny, around typical buffer sizes, and a large original.
+    for (index, length) in [0, 1, 4_095, 65_536, 65_537, 6_000_000].into_iter().enumerate() {
+        let key = original(1_000 + index as i64, PictureFormat::Png);
+        let sent = bytes(index as u32, length);
+        assets.put(&key, sent.clone()).await.expect("put");
+        let found = assets.get(&key).await.expect("get");
+        assert!(found == Some(sent), "{length} bytes come back as they were put");
+        assets.delete(&key).await.expect("delete");
+    }
+}
+
+async fn the_last_put_wins(assets: &dyn Assets) {
+    let key = rendition(2_000, 320);
+    for (seed, length) in [(1, 5_000), (2, 900), (2, 900)] {
+        assets.put(&key, bytes(seed, length)).await.expect("put");
+        let found = assets.get(&key).await.expect("get");
+        assert_eq!(found, Some(bytes(seed, length)), "a repeated put replaces the bytes");
+    }
+    assets.delete(&key).await.expect("delete");
+}
+
+async fn absence_is_no_error(assets: &dyn Assets) {
+    let key = rendition(3_000, 1_080);
+    assert_eq!(assets.get(&key).await.expect("get"), None, "what was never put is absent");
+    assets.delete(&key).await.expect("deleting what is not there is fine");
+    assets.put(&key, bytes(3, 10)).await.expect("put");
+    assets.delete(&key).await.expect("delete");
+    assets.delete(&key).await.expect("deleting twice is fine");
+    assert_eq!(assets.get(&key).await.expect("get"), None, "what was deleted is absent");
+}
+
+async fn keys_do_not_collide(assets: &dyn Assets) {
+    let keys = [
+        rendition(4_000, 320),
+        rendition(4_000, 640),
+        rendition(4_001, 320),
+        AssetKey::Rendition { photo: PhotoId(4_000), version: VersionId(9), width: 320 },
+        original(4_000, PictureFormat::Jpeg),
+        original(4_000, PictureFormat::Png),
+    ];
+    for (index, key) in keys.iter().enumerate() {
+        assets.put(key, bytes(index as u32, 100)).await.expect("put");
+    }
+    for (index, key) in keys.iter().enumerate() {
+        let found = assets.get(key).await.expect("get");
+        assert_eq!(found, Some(bytes(index as u32, 100)), "{} is its own", key.path());
+        assets.delete(key).await.expect("delete");
+    }
+}
+
+/// One task puts two contents in turn; another one only ever reads one of them, whole.
+async fn readers_never_see_half_a_put(assets: impl Assets + 'static) {
+    let assets = std::sync::Arc::new(assets);
+    let key = rendition(5_000, 2_048);
+    let (first, second) = (bytes(1, 300_000), bytes(2, 200_000));
+    assets.put(&key, first.clone()).await.expect("put");
+    let writer = tokio::spawn({
+        let (assets, first, second) = (assets.clone(), first.clone(), second.clone());
+        async move {
+            for _ in 0..10 {
+                assets.put(&key, second.clone()).await.expect("put");
+                assets.put(&key, first.clone()).await.expect("put");
+            }
+        }
+    });
+    while !writer.is_finished() {
+        let found = assets.get(&key).await.expect("get").expect("it is always there");
+        assert!(found == first || found == second, "a reader saw half a put");
+    }
+    writer.await.expect("the writer finished");
+    assets.delete(&key).await.expect("delete");
+}
+
+fn public_urls_end_in_the_path(assets: &dyn Assets) {
+    let key = rendition(6_000, 640);
+    let url = assets.public_url(&key);
+    assert!(url.ends_with(&format!("/{}", key.path())), "{url} ends in the key's path");
+    assert!(!url.contains("//renditions"), "{url} joins its parts with one slash");
+}

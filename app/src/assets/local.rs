@@ -1,0 +1,242 @@
+//! Files on this server: the "before" of the assets experiment.
+//!
+//! A file's path is built from typed ids alone (never from a URL's text), so no request can name a file outside the folder.
+//! A put writes a temporary file beside its destination and renames it: readers see the old bytes, the new ones or none.
+//! An original cannot be made again, so its contents are on the disk (`fdatasync`, some milliseconds) before its name appears.
+//! Renditions can, so they are left to the file system's own commit (about 5 s on ext4): they survive a crash of
+//! the process, and after a power cut the youngest ones may have to be rendered anew.
+//! Folders are sharded by the last two characters of the photo's id (they are random): 1,024 folders at each root.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use super::{AssetError, AssetKey, Assets};
+use crate::model::PhotoId;
+
+/// A folder that a delete of a sibling just removed is made again this often.
+const FOLDER_ATTEMPTS_MAX: u32 = 4;
+/// Whoever serves the files may read them.
+const FILE_MODE: u32 = 0o644;
+
+/// Assets as files below one folder.
+#[derive(Debug, Clone)]
+pub struct LocalAssets {
+    root: PathBuf,
+    public_prefix: String,
+}
+
+impl LocalAssets {
+    /// Opens (and makes) the folder. Pages link to `public_prefix` + `/` + the key's path.
+    pub fn open(
+        root: impl Into<PathBuf>,
+        public_prefix: impl Into<String>,
+    ) -> Result<Self, AssetError> {
+        let root = root.into();
+        let failed = |source: io::Error| AssetError {
+            verb: "open",
+            path: root.display().to_string(),
+            source: source.into(),
+        };
+        fs::create_dir_all(&root).map_err(failed)?;
+        let public_prefix = public_prefix.into().trim_end_matches('/').to_owned();
+        Ok(Self { root, public_prefix })
+    }
+
+    /// Where the file lies: `renditions/xy/PHOTO/VERSION/640.jpg`, `originals/xy/PHOTO.jpg`.
+    fn file(&self, key: &AssetKey) -> PathBuf {
+        match key {
+            AssetKey::Original { photo, format } => {
+                let file = format!("{photo}.{}", format.as_str());
+                self.root.join("originals").join(shard(*photo)).join(file)
+            }
+            AssetKey::Rendition { photo, version, width } => {
+                let mut path = self.root.join("renditions").join(shard(*photo));
+                path.push(photo.to_string());
+                path.push(version.to_string());
+                path.push(format!("{width}.jpg"));
+                path
+            }
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        verb: &'static str,
+        key: &AssetKey,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, AssetError> {
+        let file = self.file(key);
+        let done = spawn_blocking(move || work(&file)).await;
+        done.map_err(io::Error::other).and_then(|result| result).map_err(|source| AssetError {
+            verb,
+            path: key.path(),
+            source: source.into(),
+        })
+    }
+}
+
+/// The last two characters of the id: random, hence evenly filled folders.
+fn shard(photo: PhotoId) -> String {
+    let text = photo.to_string();
+    text[text.len() - 2..].to_owned()
+}
+
+#[async_trait]
+impl Assets for LocalAssets {
+    async fn put(&self, key: &AssetKey, bytes: Bytes) -> Result<(), AssetError> {
+        let synced = matches!(key, AssetKey::Original { .. });
+        self.blocking("put", key, move |file| write_whole(file, &bytes, synced)).await
+    }
+
+    async fn get(&self, key: &AssetKey) -> Result<Option<Bytes>, AssetError> {
+        let read = |file: &Path| match fs::read(file) {
+            Ok(bytes) => Ok(Some(Bytes::from(bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        self.blocking("get", key, read).await
+    }
+
+    async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
+        let folders = match key {
+            // The version's folder and the photo's; the shard stays.
+            AssetKey::Rendition { .. } => 2,
+            AssetKey::Original { .. } => 0,
+        };
+        self.blocking("delete", key, move |file| remove(file, folders)).await
+    }
+
+    fn public_url(&self, key: &AssetKey) -> String {
+        debug_assert!(key.is_public(), "no URL may lead to an original");
+        format!("{}/{}", self.public_prefix, key.path())
+    }
+
+    async fn ping(&self) -> Result<(), AssetError> {
+        let root = self.root.clone();
+        let path = self.root.display().to_string();
+        let done = spawn_blocking(move || fs::read_dir(root).map(|_| ())).await;
+        done.map_err(io::Error::other).and_then(|result| result).map_err(|source| AssetError {
+            verb: "ping",
+            path,
+            source: source.into(),
+        })
+    }
+}
+
+/// Runs `work` with the file's folder in place; a concurrent delete may remove an empty folder at any moment, hence
+/// the attempts.
+fn in_folder<T>(file: &Path, work: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+    let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut attempt = 1;
+    loop {
+        match work(folder) {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && attempt < FOLDER_ATTEMPTS_MAX =>
+            {
+                fs::create_dir_all(folder)?;
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn write_whole(file: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
+    in_folder(file, |folder| {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".put-").permissions(fs::Permissions::from_mode(FILE_MODE));
+        let mut temporary = builder.tempfile_in(folder)?;
+        temporary.write_all(bytes)?;
+        if synced {
+            temporary.as_file().sync_data()?;
+        }
+        temporary.persist(file).map(|_| ()).map_err(|failed| failed.error)
+    })
+}
+
+/// Removes the file and then up to `folders` folders above it, as far as they are empty.
+fn remove(file: &Path, folders: usize) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    for folder in file.ancestors().skip(1).take(folders) {
+        // Refused while something is in it, which is the usual case and fine.
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::conformance;
+    use crate::model::VersionId;
+
+    fn open(folder: &Path) -> LocalAssets {
+        LocalAssets::open(folder, "/assets/").expect("a temporary folder can be opened")
+    }
+
+    #[tokio::test]
+    async fn keeps_every_promise() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        conformance::check_all(|| async { open(folder.path()) }).await;
+    }
+
+    #[tokio::test]
+    async fn leaves_no_temporary_file_and_no_empty_folder() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let assets = open(folder.path());
+        let (photo, version) = (PhotoId(123_456_789), VersionId(987_654_321));
+        let keys = [320, 640].map(|width| AssetKey::Rendition { photo, version, width });
+        for key in &keys {
+            assets.put(key, Bytes::from_static(b"jpeg")).await.expect("put");
+        }
+        let version_folder = assets.file(&keys[0]).parent().expect("a folder").to_owned();
+        let mut names: Vec<_> = fs::read_dir(&version_folder)
+            .expect("the folder is there")
+            .map(|entry| entry.expect("readable").file_name().into_string().expect("ASCII"))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["320.jpg", "640.jpg"]);
+        for key in &keys {
+            assets.delete(key).await.expect("delete");
+        }
+        assert!(!version_folder.parent().expect("the photo's folder").exists());
+        assert_eq!(
+            assets.public_url(&keys[0]),
+            format!("/assets/renditions/{photo}/{version}/320.jpg")
+        );
+    }
+
+    #[tokio::test]
+    async fn puts_and_deletes_of_one_photo_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let assets = open(folder.path());
+        let (photo, version) = (PhotoId(5), VersionId(6));
+        let tasks: Vec<_> = (0..4)
+            .map(|width| {
+                let assets = assets.clone();
+                tokio::spawn(async move {
+                    let key = AssetKey::Rendition { photo, version, width };
+                    for _ in 0..25 {
+                        assets.put(&key, Bytes::from_static(b"x")).await.expect("put");
+                        assets.delete(&key).await.expect("delete");
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no put failed");
+        }
+    }
+}

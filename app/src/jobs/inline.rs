@@ -1,0 +1,45 @@
+//! No queue: the request that asks for renditions waits until they are made. The "before" of the imaging experiment.
+//!
+//! The work runs in a task of its own, so that a browser that hangs up does not leave a half-made version behind.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::renditions::Renderer;
+use super::{Job, JobError, JobQueue};
+
+/// Does each job before `submit` returns.
+pub struct InlineQueue {
+    renderer: Arc<Renderer>,
+}
+
+impl InlineQueue {
+    /// Works with this renderer.
+    pub fn new(renderer: impl Into<Arc<Renderer>>) -> Self {
+        Self { renderer: renderer.into() }
+    }
+}
+
+#[async_trait]
+impl JobQueue for InlineQueue {
+    async fn submit(&self, job: &Job) -> Result<(), JobError> {
+        let (renderer, job) = (Arc::clone(&self.renderer), job.clone());
+        let work = tokio::spawn(async move { renderer.run(&job).await });
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| JobError { verb: "run", source };
+        match work.await {
+            Ok(Ok(_outcome)) => Ok(()),
+            Ok(Err(error)) => Err(failed(error.into())),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    async fn depth(&self) -> Result<(u64, u64), JobError> {
+        Ok((0, 0))
+    }
+
+    async fn ping(&self) -> Result<(), JobError> {
+        Ok(())
+    }
+}

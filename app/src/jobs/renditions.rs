@@ -1,0 +1,236 @@
+//! The job itself: from a stored original to stored renditions and a version that is marked ready.
+//!
+//! Safe to run twice, and to be cut off anywhere: renditions are whole objects under names of their version, and `finish_version` counts
+//! once. A picture that cannot be read marks the version failed - that is a finished job, not a broken one. When the photo was deleted
+//! meanwhile, what was written is removed again. The pixels are computed on threads for blocking work, at
+//! most as many pictures at once as there are permits: that bounds memory (`imaging::decode` states the bytes per megapixel).
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::Job;
+use crate::assets::{AssetError, AssetKey, Assets, RENDITION_WIDTHS, rendition_widths};
+use crate::clock::Clock;
+use crate::imaging::{self, ImagingError, Limits, RenderRequest, Rendition, filters};
+use crate::model::{Photo, PhotoId, Progress, Version, VersionId};
+use crate::store::{Store, StoreError};
+
+/// Why a job could not be finished now; trying again may help.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The store did not answer.
+    #[error("version {version} of photo {photo} could not be looked up or marked")]
+    Store {
+        /// The photo.
+        photo: PhotoId,
+        /// The version.
+        version: VersionId,
+        /// The cause.
+        #[source]
+        source: StoreError,
+    },
+    /// The asset store did not answer.
+    #[error("the assets of version {version} of photo {photo} could not be moved")]
+    Assets {
+        /// The photo.
+        photo: PhotoId,
+        /// The version.
+        version: VersionId,
+        /// The cause.
+        #[source]
+        source: AssetError,
+    },
+    /// The photo is listed, but its original is not there.
+    #[error("the original of photo {photo} is missing")]
+    OriginalMissing {
+        /// The photo.
+        photo: PhotoId,
+    },
+    /// The process is going down.
+    #[error(
+        "the work on version {version} of photo {photo} was given up because the process stops"
+    )]
+    Stopped {
+        /// The photo.
+        photo: PhotoId,
+        /// The version.
+        version: VersionId,
+    },
+}
+
+/// How a finished job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenderOutcome {
+    /// Every rendition is stored and the version is ready (now, or already before).
+    Ready,
+    /// The picture cannot be rendered; the version is marked failed.
+    Failed,
+    /// Photo or version were deleted; nothing is left of the work.
+    Gone,
+}
+
+/// Makes renditions. Cheap to share behind an `Arc`.
+pub struct Renderer {
+    store: Arc<dyn Store>,
+    assets: Arc<dyn Assets>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    permits: Arc<Semaphore>,
+}
+
+impl Renderer {
+    /// As many pictures at once as the machine has cores.
+    pub fn new(
+        store: Arc<dyn Store>,
+        assets: Arc<dyn Assets>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self { store, assets, clock, limits, permits: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// At most `pictures` at once (at least one).
+    pub fn with_concurrency_max(mut self, pictures: usize) -> Self {
+        self.permits = Arc::new(Semaphore::new(pictures.max(1)));
+        self
+    }
+
+    /// Does the job.
+    pub async fn run(&self, job: &Job) -> Result<RenderOutcome, RenderError> {
+        match job {
+            Job::RenderVersion { photo, version } => self.render_version(*photo, *version).await,
+        }
+    }
+
+    /// Makes and stores the renditions of a version, then marks it.
+    pub async fn render_version(
+        &self,
+        photo: PhotoId,
+        version: VersionId,
+    ) -> Result<RenderOutcome, RenderError> {
+        let store_failed = |source| RenderError::Store { photo, version, source };
+        let Some((row, wanted)) = self.look_up(photo, version).await.map_err(store_failed)? else {
+            self.remove_renditions(photo, version).await?;
+            return Ok(RenderOutcome::Gone);
+        };
+        match wanted.progress {
+            Progress::Ready => return Ok(RenderOutcome::Ready),
+            Progress::Failed => return Ok(RenderOutcome::Failed),
+            Progress::Preparing => {}
+        }
+        let key = AssetKey::Original { photo, format: row.format };
+        let original = self.assets.get(&key).await;
+        let assets_failed = |source| RenderError::Assets { photo, version, source };
+        let Some(original) = original.map_err(assets_failed)? else {
+            // A delete takes the row first: perhaps it is just happening.
+            return match self.look_up(photo, version).await.map_err(store_failed)? {
+                Some(_) => Err(RenderError::OriginalMissing { photo }),
+                None => Ok(RenderOutcome::Gone),
+            };
+        };
+        match self.pixels(original, &row, &wanted).await? {
+            Ok(renditions) => {
+                self.put(photo, version, renditions).await.map_err(assets_failed)?;
+                self.finish(photo, version, Progress::Ready).await
+            }
+            Err(reason) => {
+                tracing::warn!(photo.id = %photo, version.id = %version, %reason, "a picture cannot be rendered");
+                self.finish(photo, version, Progress::Failed).await
+            }
+        }
+    }
+
+    async fn look_up(
+        &self,
+        photo: PhotoId,
+        version: VersionId,
+    ) -> Result<Option<(Photo, Version)>, StoreError> {
+        let Some(card) = self.store.photo(photo, None).await? else { return Ok(None) };
+        let versions = self.store.versions(photo).await?;
+        let wanted = versions.into_iter().find(|candidate| candidate.id == version);
+        Ok(wanted.map(|wanted| (card.photo, wanted)))
+    }
+
+    /// Computes the renditions away from the async threads. The inner error is the picture's fault and final.
+    async fn pixels(
+        &self,
+        original: Bytes,
+        photo: &Photo,
+        version: &Version,
+    ) -> Result<Result<Vec<(u32, Rendition)>, ImagingError>, RenderError> {
+        let Some(filter) = filters::by_name(&version.filter) else {
+            let name = version.filter.clone();
+            return Ok(Err(ImagingError::UnknownFilter { name }));
+        };
+        let stopped = RenderError::Stopped { photo: photo.id, version: version.id };
+        let permits = Arc::clone(&self.permits);
+        let Ok(permit) = permits.acquire_owned().await else { return Err(stopped) };
+        let (strength, watermark, limits) = (version.strength, version.watermarked, self.limits);
+        let widths = rendition_widths(photo.width);
+        let work = spawn_blocking(move || {
+            let _permit = permit;
+            let bytes = &original;
+            let request =
+                RenderRequest { bytes, filter, strength, watermark, widths: &widths, limits };
+            imaging::render(&request).map(|made| widths.iter().copied().zip(made).collect())
+        });
+        match work.await {
+            Ok(result) => Ok(result),
+            Err(failed) if failed.is_panic() => {
+                let reason = "the renderer gave up".to_owned();
+                Ok(Err(ImagingError::Damaged { format: photo.format, reason }))
+            }
+            Err(_) => Err(stopped),
+        }
+    }
+
+    async fn put(
+        &self,
+        photo: PhotoId,
+        version: VersionId,
+        renditions: Vec<(u32, Rendition)>,
+    ) -> Result<(), AssetError> {
+        let puts = renditions.into_iter().map(|(width, rendition)| async move {
+            let key = AssetKey::Rendition { photo, version, width };
+            self.assets.put(&key, Bytes::from(rendition.jpeg)).await
+        });
+        try_join_all(puts).await.map(|_| ())
+    }
+
+    async fn finish(
+        &self,
+        photo: PhotoId,
+        version: VersionId,
+        progress: Progress,
+    ) -> Result<RenderOutcome, RenderError> {
+        match self.store.finish_version(photo, version, progress, self.clock.now_us()).await {
+            Ok(()) if progress == Progress::Ready => Ok(RenderOutcome::Ready),
+            Ok(()) => Ok(RenderOutcome::Failed),
+            Err(StoreError::Missing { .. }) => {
+                self.remove_renditions(photo, version).await?;
+                Ok(RenderOutcome::Gone)
+            }
+            Err(source) => Err(RenderError::Store { photo, version, source }),
+        }
+    }
+
+    /// Removes every size that may have been written for the version.
+    async fn remove_renditions(
+        &self,
+        photo: PhotoId,
+        version: VersionId,
+    ) -> Result<(), RenderError> {
+        for width in RENDITION_WIDTHS {
+            let key = AssetKey::Rendition { photo, version, width };
+            let removed = self.assets.delete(&key).await;
+            removed.map_err(|source| RenderError::Assets { photo, version, source })?;
+        }
+        Ok(())
+    }
+}
