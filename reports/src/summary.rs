@@ -321,7 +321,11 @@ pub fn summarise(analysis: &Analysis<'_>, charts: &[Vec<String>]) -> Summary {
                     .record
                     .variants
                     .iter()
-                    .map(|v| VariantSummary { id: v.id.clone(), stack: v.stack.clone(), real: v.real })
+                    .map(|v| VariantSummary {
+                        id: v.id.clone(),
+                        stack: v.stack.clone(),
+                        real: v.real,
+                    })
                     .collect(),
                 findings,
                 unchanged,
@@ -339,7 +343,7 @@ pub fn summarise(analysis: &Analysis<'_>, charts: &[Vec<String>]) -> Summary {
     }
 }
 
-fn performance(variant: &str, finding: &PerformanceFinding) -> Finding {
+fn performance(variant: &str, finding: &PerformanceFinding<'_>) -> Finding {
     Finding::Performance(PerformanceSummary {
         variant: variant.to_owned(),
         axis: PerformanceAxis::Performance,
@@ -365,7 +369,10 @@ fn scalability(variant: &str, finding: &ScalabilityFinding) -> Finding {
         after: finding.after.iter().map(|c| c.rate().map(round)).collect(),
         ratio: finding.ratio().map(round),
         ci95: ends(finding.ci95()),
-        usl: finding.usl.as_ref().map(|f| UslSummary { alpha: round(f.alpha), beta: round(f.beta) }),
+        usl: finding
+            .usl
+            .as_ref()
+            .map(|f| UslSummary { alpha: round(f.alpha), beta: round(f.beta) }),
         verdict: finding.verdict,
         after_scaling: finding.after_scaling.as_ref().map(|s| ScalingSummary {
             from: s.from,
@@ -400,7 +407,6 @@ fn honesty(analysis: &Analysis<'_>) -> HonestySummary {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
 
@@ -422,7 +428,8 @@ mod tests {
         let summary: Summary = serde_json::from_str(EXAMPLE).unwrap();
         assert!(matches!(summary.experiments[0].findings[0], Finding::Performance(_)));
         assert!(matches!(summary.experiments[0].findings[1], Finding::Scalability(_)));
-        let back: serde_json::Value = serde_json::from_str(&serde_json::to_string(&summary).unwrap()).unwrap();
+        let back: serde_json::Value =
+            serde_json::from_str(&serde_json::to_string(&summary).unwrap()).unwrap();
         let wanted: serde_json::Value = serde_json::from_str(EXAMPLE).unwrap();
         assert_same(&wanted, &back, "$");
     }

@@ -125,7 +125,6 @@ fn interval_ranks(count: u64, q: f64) -> (Option<u64>, Option<u64>) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
 
