@@ -4,6 +4,8 @@
 //! judged by one list (`conformance`). Decorators (`cached`, `counted`) wrap any of them. No SQL, no AWS type and no
 //! HTTP type appears in this file; only `state` knows which backend is behind `Arc<dyn Store>`.
 
+pub mod dynamodb;
+
 use async_trait::async_trait;
 
 use crate::model::{

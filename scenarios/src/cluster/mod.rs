@@ -6,3 +6,4 @@ pub mod launch;
 pub mod process;
 pub mod roles;
 pub mod services;
+pub mod standins;

@@ -1,0 +1,3 @@
+//! Stand-ins: local programs that speak a cloud service's API, so that the app runs with the client that production uses.
+
+pub mod dynamodb;
