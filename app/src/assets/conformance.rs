@@ -21,6 +21,7 @@ where
     absence_is_no_error(&assets).await;
     keys_do_not_collide(&assets).await;
     readers_never_see_half_a_put(make().await).await;
+    copies_stand_alone(&assets).await;
     public_urls_end_in_the_path(&assets);
     // A second handle sees what the first one stored.
     let key = rendition(77, 640);
@@ -120,6 +121,21 @@ async fn readers_never_see_half_a_put(assets: impl Assets + 'static) {
     }
     writer.await.expect("the writer finished");
     assets.delete(&key).await.expect("delete");
+}
+
+async fn copies_stand_alone(assets: &dyn Assets) {
+    let (from, to) = (rendition(7_000, 320), rendition(7_001, 320));
+    assert!(!assets.put_copy(&from, &to).await.expect("copy"), "nothing is there to copy");
+    assert_eq!(assets.get(&to).await.expect("get"), None, "no copy of nothing appears");
+    assets.put(&from, bytes(4, 5_000)).await.expect("put");
+    for _ in 0..2 {
+        assert!(assets.put_copy(&from, &to).await.expect("copy"), "a copy can be repeated");
+    }
+    assets.put(&from, bytes(5, 10)).await.expect("put");
+    assert_eq!(assets.get(&to).await.expect("get"), Some(bytes(4, 5_000)), "a copy stays");
+    assets.delete(&from).await.expect("delete");
+    assert_eq!(assets.get(&to).await.expect("get"), Some(bytes(4, 5_000)), "a copy stays");
+    assets.delete(&to).await.expect("delete");
 }
 
 fn public_urls_end_in_the_path(assets: &dyn Assets) {

@@ -103,6 +103,11 @@ impl Assets for LocalAssets {
         self.blocking("get", key, read).await
     }
 
+    async fn put_copy(&self, from: &AssetKey, to: &AssetKey) -> Result<bool, AssetError> {
+        let source = self.file(from);
+        self.blocking("copy", to, move |file| link_or_copy(&source, file)).await
+    }
+
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
         let folders = match key {
             // The version's folder and the photo's; the shard stays.
@@ -158,6 +163,26 @@ fn write_whole(file: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
         }
         temporary.persist(file).map(|_| ()).map_err(|failed| failed.error)
     })
+}
+
+/// Gives the file a second name; where that cannot be (other file system, too many names), copies it. Safe because
+/// no file is ever changed in place: puts replace names.
+fn link_or_copy(source: &Path, file: &Path) -> io::Result<bool> {
+    if !source.try_exists()? {
+        return Ok(false);
+    }
+    let linked = in_folder(file, |_| match fs::hard_link(source, file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(file)?;
+            fs::hard_link(source, file)
+        }
+        done => done,
+    });
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(_) => write_whole(file, &fs::read(source)?, false).map(|()| true),
+    }
 }
 
 /// Removes the file and then up to `folders` folders above it, as far as they are empty.

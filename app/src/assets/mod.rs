@@ -6,6 +6,7 @@
 
 pub mod conformance;
 pub mod local;
+pub mod s3;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -116,6 +117,14 @@ pub trait Assets: Send + Sync {
     async fn put(&self, key: &AssetKey, bytes: Bytes) -> Result<(), AssetError>;
     /// The bytes, or none.
     async fn get(&self, key: &AssetKey) -> Result<Option<Bytes>, AssetError>;
+    /// Stores under `to` what is under `from` (false when nothing is); the two may share bytes on disk, since neither
+    /// changes. Backends that can copy without moving the bytes through this process do so.
+    async fn put_copy(&self, from: &AssetKey, to: &AssetKey) -> Result<bool, AssetError> {
+        match self.get(from).await? {
+            Some(bytes) => self.put(to, bytes).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
     /// Removes it; removing what is not there is fine.
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError>;
     /// The address a page links to. Only for public keys.

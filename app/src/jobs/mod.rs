@@ -5,6 +5,8 @@
 
 pub mod inline;
 pub mod renditions;
+pub mod sqs;
+pub mod worker;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
