@@ -91,10 +91,37 @@ macro_rules! id_type {
     };
 }
 
+/// Places that people are spread over in a sharded store: 10 bits, so that up to 1,024 shards each own a range of places.
+pub const SHARD_PLACES: u64 = 1 << SHARD_PLACE_BITS;
+const SHARD_PLACE_BITS: u32 = 10;
+
 id_type!(/** Who a person is; never changes, unlike the name. */ UserId);
 id_type!(/** A photo with all its versions. Larger is newer. */ PhotoId);
 id_type!(/** One rendering of a photo: a filter, a strength, with or without watermark. */ VersionId);
 id_type!(/** A comment under a photo. Larger is newer. */ CommentId);
+
+impl UserId {
+    /// Where a sharded store keeps this person: 0 to [`SHARD_PLACES`] - 1, evenly spread (SplitMix64's finalizer).
+    pub fn place(self) -> u64 {
+        let mut mixed = self.0 as u64;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % SHARD_PLACES
+    }
+}
+
+impl PhotoId {
+    /// Builds the id of a photo by `author`. Its lowest 10 bits are the author's place, so that a sharded store finds a
+    /// photo beside its author from the id alone; 11 random bits remain. Photos that are stored get their id here.
+    pub fn for_author(author: UserId, unix_ms: u64, random: u64) -> Self {
+        Self::new(unix_ms, random << SHARD_PLACE_BITS | author.place())
+    }
+
+    /// The author's place, as [`PhotoId::for_author`] put it in.
+    pub fn place(self) -> u64 {
+        self.0 as u64 % SHARD_PLACES
+    }
+}
 
 /// What a person pays for. Free versions carry the watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -336,6 +363,16 @@ pub struct Page<T> {
     pub next: Option<i64>,
 }
 
+impl<T> Page<T> {
+    /// Makes a page of what a store read when it asked for one item more than `limit`.
+    pub fn cut(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> i64) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(id) } else { None };
+        Self { items, next }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,6 +385,16 @@ mod tests {
         assert!(earlier.to_string() < later.to_string());
         assert_eq!(earlier.to_string().parse::<PhotoId>().unwrap_or(later), earlier);
         assert_eq!(earlier.unix_ms(), 1_700_000_000_000);
+    }
+
+    #[test]
+    fn a_photo_id_carries_its_authors_place() {
+        for number in 0..500 {
+            let author = UserId::new(1_700_000_000_000 + number, number * 77);
+            let photo = PhotoId::for_author(author, 1_700_000_100_000, number * 1_234_567);
+            assert_eq!(photo.place(), author.place());
+            assert_eq!(photo.unix_ms(), 1_700_000_100_000);
+        }
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! Answers kept near: bytes under a key for a while. `keys` lists every key, its lifetime and who invalidates it.
 //!
 //! Backends: `none`, `moka` (in this process), `redis` (shared by all instances). A cache that fails is a miss and a logged
-//! warning, never a failed page. The store decorator `store::cached` is the caller.
+//! warning, never a failed page. `read_through` is how it is asked, the store decorator `store::cached` by whom.
+
+pub mod conformance;
+pub mod keys;
+pub mod moka;
+pub mod none;
+pub mod read_through;
+pub mod redis;
 
 use std::time::Duration;
 

@@ -4,7 +4,16 @@
 //! judged by one list (`conformance`). Decorators (`cached`, `counted`) wrap any of them. No SQL, no AWS type and no
 //! HTTP type appears in this file; only `state` knows which backend is behind `Arc<dyn Store>`.
 
+pub mod cached;
+pub mod conformance;
+pub mod counted;
 pub mod dynamodb;
+pub mod memory;
+mod sql;
+pub mod sqlite;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -56,7 +65,25 @@ impl StoreError {
     ) -> Self {
         Self::Unavailable { verb, source: source.into() }
     }
+
+    /// `Missing` for a photo.
+    pub fn missing_photo(photo: PhotoId) -> Self {
+        Self::Missing { what: format!("photo {photo}") }
+    }
+
+    /// `Missing` for a version.
+    pub fn missing_version(version: VersionId) -> Self {
+        Self::Missing { what: format!("version {version}") }
+    }
+
+    /// `Missing` for a person.
+    pub fn missing_user(user: UserId) -> Self {
+        Self::Missing { what: format!("person {user}") }
+    }
 }
+
+/// Hears the name of something countable each time it happens; the telemetry's side of the decorators.
+pub type CountHook = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 /// The result of every verb.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -114,6 +141,7 @@ pub trait Store: Send + Sync {
     /// People whose name starts with `prefix`, by name, at most `limit`.
     async fn search_users(&self, prefix: &str, limit: usize) -> StoreResult<Vec<Author>>;
     /// Makes `follower` follow `followee` (`on`) or not. True when something changed. Counts move with it, exactly once.
+    /// `Missing` when somebody who is gone would be followed.
     async fn set_follow(
         &self,
         follower: UserId,
@@ -133,6 +161,7 @@ pub trait Store: Send + Sync {
     async fn add_version(&self, version: &Version) -> StoreResult<()>;
     /// Marks a version ready or failed; safe to repeat. The photo takes the outcome of its published version: once that is
     /// ready, the photo is ready, listed in feeds and counted in its author's `photo_count` (exactly once).
+    /// Ready is final: a later `Failed` (a job that ran twice) changes nothing; a later `Ready` after `Failed` does.
     /// `Missing` when photo or version are gone: the caller then removes the renditions it made.
     async fn finish_version(
         &self,
@@ -141,7 +170,8 @@ pub trait Store: Send + Sync {
         outcome: Progress,
         at_us: i64,
     ) -> StoreResult<()>;
-    /// Shows another ready version. `Missing` when it is gone or not ready.
+    /// Shows another ready version. `Missing` when it is gone or not ready. A photo that was not ready (its first version
+    /// failed) becomes ready, listed and counted by this.
     async fn publish_version(&self, photo: PhotoId, version: VersionId) -> StoreResult<()>;
     /// Removes a version that is not the published one (`Conflict` when it is). Unknown: `Missing`.
     async fn delete_version(&self, photo: PhotoId, version: VersionId) -> StoreResult<Version>;
@@ -191,4 +221,13 @@ pub trait Store: Send + Sync {
     async fn load(&self, population: &Population) -> StoreResult<()>;
     /// Answers when the backend does.
     async fn ping(&self) -> StoreResult<()>;
+    /// Figures that a backend knows about itself, for /info.json, such as a replica's lag. Most have none.
+    async fn facts(&self) -> StoreResult<BTreeMap<String, u64>> {
+        Ok(BTreeMap::new())
+    }
+}
+
+/// The limit as lists apply it: 1..=[`PAGE_LIMIT_MAX`].
+pub fn clamp_limit(limit: usize) -> usize {
+    limit.clamp(1, PAGE_LIMIT_MAX)
 }
