@@ -145,9 +145,9 @@ impl Population {
         Self { seed, people, photos, assets_public: None, photo_choice, person_choice }
     }
 
-    /// Chooses a photo by popularity; none when there is none.
-    pub fn choose_photo(&self, random: &mut impl Rng) -> Option<&PhotoEntry> {
-        self.photo_choice.rank(random, self.photos.len()).map(|rank| &self.photos[rank])
+    /// Chooses the index of a photo by popularity; none when there is none.
+    pub fn choose_photo(&self, random: &mut impl Rng) -> Option<usize> {
+        self.photo_choice.rank(random, self.photos.len())
     }
 
     /// Chooses the index of a person by activity among the first `people_max`; none when there is none.
