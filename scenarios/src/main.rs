@@ -1,19 +1,9 @@
-//! The binary `lightmeter`: only dispatches.
+//! The binary `lightmeter`: hands the command line to [`lightmeter::cli`] and prints a failure's whole chain, once.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use lightmeter::cluster::roles::{self, Role};
-
-#[derive(Debug, Parser)]
-#[command(name = "lightmeter", version)]
-struct Cli {
-    #[command(subcommand)]
-    role: Role,
-}
-
 fn main() -> ExitCode {
-    match roles::run(Cli::parse().role) {
+    match lightmeter::cli::main(std::env::args_os()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("lightmeter: {error:#}");

@@ -1,0 +1,102 @@
+//! The command line: words -> one command -> the module that carries it out. Data goes to stdout, talk to stderr.
+//!
+//! The same binary also plays every role of a cluster (it starts itself again with another first word), so that a
+//! cluster needs one file. Those roles are hidden from the help: they are started by `cluster`, not by people.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use loadgen::record::Depth;
+
+use crate::check;
+use crate::cluster::roles::{self, Role};
+
+/// Measures where a photo-sharing app runs out of road, and what each cure buys.
+#[derive(Debug, Parser)]
+#[command(name = "lightmeter", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the experiments: their question, their variants, how long they take.
+    List(Folder),
+    /// Explain every mistake in the experiments' TOML files.
+    Check(CheckArgs),
+    #[command(flatten)]
+    Role(Role),
+}
+
+/// Where experiments are read from.
+#[derive(Debug, Clone, Args)]
+pub struct Folder {
+    /// Folder of TOML files in the place of the experiments that come with the program.
+    #[arg(long = "experiments", value_name = "DIR")]
+    pub experiments: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// TOML files; all experiments when none is named.
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+pub struct DepthArgs {
+    /// For a demonstration: all experiments within ten minutes (the default).
+    #[arg(long)]
+    quick: bool,
+    /// For a lesson.
+    #[arg(long)]
+    standard: bool,
+    /// For a publication.
+    #[arg(long)]
+    thorough: bool,
+}
+
+impl DepthArgs {
+    /// The depth asked for.
+    pub fn depth(self) -> Depth {
+        match (self.standard, self.thorough) {
+            (true, _) => Depth::Standard,
+            (_, true) => Depth::Thorough,
+            _ => Depth::Quick,
+        }
+    }
+}
+
+/// Carries out a command line.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(help_or_mistake) => {
+            help_or_mistake.print()?;
+            return Ok(ExitCode::from(u8::try_from(help_or_mistake.exit_code()).unwrap_or(2)));
+        }
+    };
+    match cli.command {
+        Command::List(folder) => print(&check::list(folder.experiments.as_deref())?)?,
+        Command::Check(args) => {
+            print(&check::check(&args.files, args.folder.experiments.as_deref())?)?;
+        }
+        Command::Role(role) => return roles::run(role),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes data to stdout. A reader that has gone away (`| head`) is no mistake.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
