@@ -121,8 +121,15 @@ const STACK_START_MS: u64 = 2_000;
 impl Plan {
     /// Plans an experiment.
     pub fn of(experiment: &Experiment, depth: Depth, seed: u64) -> Plan {
-        Planner { experiment, lengths: experiment.lengths.get(depth), depth, seed, searches: 0 }
-            .plan()
+        Planner {
+            experiment,
+            lengths: experiment.lengths.get(depth),
+            depth,
+            seed,
+            searches: 0,
+            curves: BTreeMap::new(),
+        }
+        .plan()
     }
 
     /// How long it will take, in milliseconds.
@@ -215,7 +222,8 @@ impl Planner<'_> {
             purpose: Purpose::WarmUp,
             place: None,
             search: None,
-            pace: Pace::OneUser,
+            // Many at once: every instance, connection and cache entry gets its share.
+            pace: Pace::Overdrive,
             duration_ms: self.lengths.warm_up_ms,
             seed: self.seed_of(&["warm-up"]),
             budgets: false,

@@ -92,14 +92,14 @@ pub struct Lengths {
 pub fn default_lengths() -> PerDepth<Lengths> {
     PerDepth {
         quick: Lengths {
-            warm_up_ms: 1_500,
-            performance_ms: 1_500,
+            warm_up_ms: 1_000,
+            performance_ms: 1_200,
             performance_pairs: 6,
             aa_pairs: 2,
             probe_ms: 1_500,
-            level_ms: 2_000,
+            level_ms: 1_500,
             level_fractions: vec![0.2, 0.4, 0.6, 0.8, 1.0],
-            capacity_ms: 2_000,
+            capacity_ms: 1_500,
             capacity_steps: 3,
             capacity_pairs: 3,
             middle_searches: 1,

@@ -17,7 +17,7 @@ pub trait Executor: Send {
     /// Runs one trial and saves it, whatever came of it. An error means that nothing can be saved any more.
     async fn trial(&mut self, trial: &TrialStep) -> anyhow::Result<Seen>;
     /// Records a trial that could not even be begun.
-    async fn hole(&mut self, trial: &TrialStep, reason: &str) -> anyhow::Result<()>;
+    async fn hole(&mut self, trial: &TrialStep, reason: &str) -> anyhow::Result<Seen>;
     /// A step of the plan is done: so many milliseconds of the estimate are behind us.
     fn done(&mut self, estimate_ms: u64);
 }
@@ -55,7 +55,9 @@ pub async fn carry_out(
             Step::Trial(trial) => single(trial, &mut probes, executor).await?,
             Step::Search { trial, steps } => match probes.get(&trial.stack) {
                 Some(probe) => search(trial, Search::new(*probe, *steps), executor, stop).await?,
-                None => executor.hole(trial, NO_PROBE).await?,
+                None => {
+                    executor.hole(trial, NO_PROBE).await?;
+                }
             },
         }
         // A trial that was cancelled has not been saved: whoever asks again gets it from a new run.
@@ -84,7 +86,8 @@ async fn single(
         return Ok(());
     };
     let Some(probe) = probes.get(&trial.stack) else {
-        return executor.hole(trial, NO_PROBE).await;
+        executor.hole(trial, NO_PROBE).await?;
+        return Ok(());
     };
     let rate = Pace::Rate(probe * fraction);
     executor.trial(&TrialStep { pace: rate, ..trial.clone() }).await?;
@@ -175,9 +178,9 @@ mod tests {
             })
         }
 
-        async fn hole(&mut self, trial: &TrialStep, reason: &str) -> anyhow::Result<()> {
+        async fn hole(&mut self, trial: &TrialStep, reason: &str) -> anyhow::Result<Seen> {
             self.holes.push((trial.clone(), reason.to_owned()));
-            Ok(())
+            Ok(Seen::default())
         }
 
         fn done(&mut self, estimate_ms: u64) {
@@ -256,18 +259,23 @@ mod tests {
         assert!(mock.trials.iter().any(|trial| trial.stack.variant == "balanced"));
     }
 
+    fn first_search(mock: &Mock) -> Vec<&TrialStep> {
+        let capacity = || mock.trials.iter().filter(|trial| trial.purpose == Purpose::Capacity);
+        let number = capacity().next().and_then(|trial| trial.search);
+        capacity().filter(|trial| trial.search == number).collect()
+    }
+
     #[tokio::test]
     async fn a_lost_step_is_tried_again_and_a_search_that_loses_twice_is_given_up() {
         let (plan, mut mock) = (plan(), Mock { lose: [true].into(), ..Mock::new() });
         carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");
-        let first: Vec<&TrialStep> =
-            mock.trials.iter().filter(|trial| trial.search == Some(0)).collect();
+        let first = first_search(&mock);
         assert_eq!(first[0].pace, first[1].pace);
         assert_eq!(first.len(), 4, "three steps and the lost one");
 
         let mut mock = Mock { lose: [true, true].into(), ..Mock::new() };
         carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");
-        assert_eq!(mock.trials.iter().filter(|trial| trial.search == Some(0)).count(), 2);
+        assert_eq!(first_search(&mock).len(), 2);
     }
 
     #[tokio::test]
