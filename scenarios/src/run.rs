@@ -3,3 +3,5 @@
 pub mod carry_out;
 pub mod interrupt;
 pub mod reconcile;
+pub mod records;
+pub mod substitute;

@@ -42,7 +42,7 @@ pub fn word(depth: Depth) -> &'static str {
 }
 
 /// People and photos that every stack of an experiment starts with.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Population {
     /// People.
     pub people: u32,
@@ -51,14 +51,14 @@ pub struct Population {
     /// Different pictures that the photos share.
     pub pictures: u32,
     /// How many others a person follows, on average.
-    pub follows_mean: f64,
+    pub follows_mean: u32,
 }
 
 /// The populations unless a file says otherwise.
 pub const POPULATIONS: PerDepth<Population> = PerDepth {
-    quick: Population { people: 200, photos: 2_000, pictures: 12, follows_mean: 20.0 },
-    standard: Population { people: 1_000, photos: 10_000, pictures: 36, follows_mean: 20.0 },
-    thorough: Population { people: 5_000, photos: 50_000, pictures: 36, follows_mean: 20.0 },
+    quick: Population { people: 200, photos: 2_000, pictures: 12, follows_mean: 20 },
+    standard: Population { people: 1_000, photos: 10_000, pictures: 36, follows_mean: 20 },
+    thorough: Population { people: 5_000, photos: 50_000, pictures: 36, follows_mean: 20 },
 };
 
 /// Lengths of trials in milliseconds, and how many of them.

@@ -429,7 +429,7 @@ fn read_population(top: &Section<'_, '_>) -> PerDepth<Population> {
         value.people = at.count("people", 20..=1_000_000).unwrap_or(value.people);
         value.photos = at.count("photos", 20..=100_000_000).unwrap_or(value.photos);
         value.pictures = at.count("pictures", 1..=10_000).unwrap_or(value.pictures);
-        value.follows_mean = at.number("follows_mean", 1.0..=1_000.0).unwrap_or(value.follows_mean);
+        value.follows_mean = at.count("follows_mean", 1..=1_000).unwrap_or(value.follows_mean);
         at.report_unknown();
     }
     section.report_unknown();

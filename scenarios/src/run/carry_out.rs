@@ -271,7 +271,7 @@ mod tests {
         carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");
         let first = first_search(&mock);
         assert_eq!(first[0].pace, first[1].pace);
-        assert_eq!(first.len(), 4, "three steps and the lost one");
+        assert_eq!(first.len(), 5, "three steps, one upwards, and the lost one");
 
         let mut mock = Mock { lose: [true, true].into(), ..Mock::new() };
         carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loadgen::record::{
-    Axis, Depth, ExperimentRecord, Machine, Reality, RUN_SCHEMA, RunRecord, StandIn, Substitution,
+    Axis, Depth, ExperimentRecord, Machine, RUN_SCHEMA, Reality, RunRecord, StandIn, Substitution,
     VariantRecord,
 };
 
@@ -83,10 +83,13 @@ pub fn experiment_record(experiment: &Experiment, plan: &Plan, depth: Depth) -> 
 }
 
 fn variant_record(experiment: &Experiment, variant: &Variant) -> VariantRecord {
-    let mut simulated: Vec<String> =
-        services_of(&variant.stack).into_iter().map(|service| in_words(service).to_owned()).collect();
+    let mut simulated: Vec<String> = services_of(&variant.stack)
+        .into_iter()
+        .map(|service| in_words(service).to_owned())
+        .collect();
     if !experiment.links.regions.is_empty() || experiment.links.web_mbit_per_s.is_some() {
-        simulated.push("distance and bandwidth are modelled by a link in front of each address".into());
+        simulated
+            .push("distance and bandwidth are modelled by a link in front of each address".into());
     }
     VariantRecord {
         id: variant.id.clone(),
