@@ -1,0 +1,224 @@
+//! The versions of one's own photo: another filter on the original, saved beside what is there; one is published.
+//!
+//! Query budget: edit page 3 (`photo`, `versions`, `user`), new version 3 and what its job does (`photo`, `user`,
+//! `add_version`), publish 2, delete a version 2. Every version is made from the original, never from another version.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::photo::{own_photo, remove_renditions, version_views};
+use super::{Form, LoggedIn, Path, see_other};
+use crate::error::{AppError, AppResult};
+use crate::imaging::ImagingError;
+use crate::imaging::filters;
+use crate::jobs::{Job, JobError};
+use crate::model::{Photo, PhotoId, Plan, Progress, User, Version, VersionId};
+use crate::session::Viewer;
+use crate::state::AppState;
+use crate::store::StoreError;
+use crate::templates::{CardView, EditPage, FilterChoice, page_with};
+
+/// The page shows the picture small.
+const EDIT_WIDTH: u32 = 640;
+
+/// GET /p/{photo}/edit
+pub async fn edit_page(
+    State(state): State<AppState>,
+    LoggedIn(viewer): LoggedIn,
+    Path(photo): Path<PhotoId>,
+) -> AppResult<Response> {
+    edit_page_with(&state, viewer, photo, None).await
+}
+
+/// The page, with what has to be done differently.
+pub async fn edit_page_with(
+    state: &AppState,
+    viewer: Viewer,
+    photo: PhotoId,
+    mistake: Option<&str>,
+) -> AppResult<Response> {
+    let card = own_photo(state, &viewer, photo).await?;
+    let versions = state.store.versions(photo).await?;
+    let user = account(state, &viewer).await?;
+    let views = version_views(state, &card.photo, &versions);
+    // Swatches show the photo itself where a version without a filter exists; another one would show two filters at once.
+    let plain = views.iter().find(|view| view.ready() && view.version.filter == "original");
+    let sample = plain.map(|view| view.picture.src.clone());
+    let status = match mistake {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    let page = EditPage {
+        viewer: Some(&viewer),
+        card: CardView::of(&card, 0, EDIT_WIDTH, state.assets.as_ref()),
+        versions: views,
+        choice: FilterChoice::new("original", 100, sample),
+        free: user.plan == Plan::Free,
+        mistake,
+    };
+    page_with(status, &page)
+}
+
+/// The viewer's account; a session whose account is gone leads to the login page.
+pub async fn account(state: &AppState, viewer: &Viewer) -> AppResult<User> {
+    let user = state.store.user(viewer.id).await?;
+    user.ok_or_else(|| AppError::LoginNeeded { next: "/".to_owned() })
+}
+
+/// A filter at a strength.
+#[derive(Debug, Deserialize)]
+pub struct FilterForm {
+    #[serde(default)]
+    filter: String,
+    strength: Option<String>,
+}
+
+/// The filter's name and the strength, checked; left out means all of it.
+pub fn checked_filter(filter: &str, strength: Option<&str>) -> Result<(&'static str, u8), String> {
+    let name = if filter.is_empty() { "original" } else { filter };
+    let filter = filters::by_name(name)
+        .ok_or("This filter does not exist. Choose one of the filters shown.".to_owned())?;
+    let strength = match strength {
+        None | Some("") => 100,
+        Some(text) => match text.parse::<u8>() {
+            Ok(strength) if strength <= 100 => strength,
+            _ => return Err("The strength is a whole number from 0 to 100.".to_owned()),
+        },
+    };
+    Ok((filter.name, strength))
+}
+
+/// A version to be made now.
+pub fn new_version(
+    state: &AppState,
+    photo: PhotoId,
+    (filter, strength): (&str, u8),
+    plan: Plan,
+) -> Version {
+    let now_ms = state.clock.now_ms();
+    Version {
+        id: VersionId::new(now_ms.unsigned_abs(), state.clock.random()),
+        photo,
+        filter: filter.to_owned(),
+        strength,
+        watermarked: plan == Plan::Free,
+        progress: Progress::Preparing,
+        created_at_ms: now_ms,
+    }
+}
+
+/// POST /p/{photo}/versions
+pub async fn add_version(
+    State(state): State<AppState>,
+    LoggedIn(viewer): LoggedIn,
+    Path(photo): Path<PhotoId>,
+    Form(form): Form<FilterForm>,
+) -> AppResult<Response> {
+    let card = own_photo(&state, &viewer, photo).await?;
+    let choice = match checked_filter(&form.filter, form.strength.as_deref()) {
+        Ok(choice) => choice,
+        Err(mistake) => return edit_page_with(&state, viewer, photo, Some(&mistake)).await,
+    };
+    let user = account(&state, &viewer).await?;
+    let version = new_version(&state, photo, choice, user.plan);
+    // In a task of its own: a browser that goes away does not leave half a version.
+    let work = tokio::spawn(make_version(state.clone(), card.photo, version));
+    match work.await? {
+        Ok(()) => Ok(see_other(&format!("/p/{photo}/edit"))),
+        Err(AppError::Invalid { message }) => {
+            edit_page_with(&state, viewer, photo, Some(&message)).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn make_version(state: AppState, photo: Photo, version: Version) -> AppResult<()> {
+    state.store.add_version(&version).await?;
+    let Err(error) = submit(&state, &version).await else { return Ok(()) };
+    remove_renditions(&state, &photo, &version).await;
+    match state.store.delete_version(photo.id, version.id).await {
+        Ok(_) | Err(StoreError::Missing { .. }) => Err(error),
+        Err(cleaning) => {
+            let cause = crate::error::chain(&cleaning);
+            tracing::warn!(version.id = %version.id, cause, "a failed version was left behind");
+            Err(error)
+        }
+    }
+}
+
+/// Submits the job that makes a version. A queue that cannot be reached is no failure: the row says that the version is
+/// unfinished, and the next sweep hands it over. A job that ran and failed is one; if the picture is to blame, in words
+/// for its owner.
+pub async fn submit(state: &AppState, version: &Version) -> AppResult<()> {
+    let job = Job::RenderVersion { photo: version.photo, version: version.id };
+    match state.jobs.submit(&job).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.verb != "run" => {
+            let cause = crate::error::chain(&error);
+            tracing::warn!(photo.id = %version.photo, version.id = %version.id, cause, "left to the sweep");
+            Ok(())
+        }
+        Err(error) => match picture_mistake(&error) {
+            Some(message) => Err(AppError::Invalid { message }),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// The imaging error somewhere below a job's, in its own words.
+fn picture_mistake(error: &JobError) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(imaging) = error.downcast_ref::<ImagingError>() {
+            return Some(imaging.to_string());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Which version.
+#[derive(Debug, Deserialize)]
+pub struct VersionForm {
+    version: VersionId,
+}
+
+/// POST /p/{photo}/publish
+pub async fn publish(
+    State(state): State<AppState>,
+    LoggedIn(viewer): LoggedIn,
+    Path(photo): Path<PhotoId>,
+    Form(form): Form<VersionForm>,
+) -> AppResult<Response> {
+    own_photo(&state, &viewer, photo).await?;
+    match state.store.publish_version(photo, form.version).await {
+        Ok(()) => Ok(see_other(&format!("/p/{photo}"))),
+        Err(StoreError::Missing { .. }) => {
+            let mistake = "That version is not ready, or it is gone.";
+            edit_page_with(&state, viewer, photo, Some(mistake)).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// POST /p/{photo}/versions/{version}/delete
+pub async fn delete_version(
+    State(state): State<AppState>,
+    LoggedIn(viewer): LoggedIn,
+    Path((photo, version)): Path<(PhotoId, VersionId)>,
+) -> AppResult<Response> {
+    let card = own_photo(&state, &viewer, photo).await?;
+    match state.store.delete_version(photo, version).await {
+        Ok(version) => {
+            remove_renditions(&state, &card.photo, &version).await;
+            Ok(see_other(&format!("/p/{photo}/edit")))
+        }
+        Err(StoreError::Conflict { .. }) => {
+            let mistake = "This version is the one shown. Show another one first, then delete it.";
+            edit_page_with(&state, viewer, photo, Some(mistake)).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,275 @@
+//! From settings to running parts: connects the backends and puts decorators around them.
+//!
+//! This is the only file that matches on a backend kind; everything after it sees `Arc<dyn _>`. Counting sits right at
+//! the backend, the cache in front of it, so that /info.json tells what the database really had to do.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::Semaphore;
+
+use crate::assets::Assets;
+use crate::cache::Cache;
+use crate::cache::moka::MokaCache;
+use crate::cache::none::NoCache;
+use crate::cache::redis::RedisCache;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{AssetsSetting, CacheSetting, Config, JobsSetting, SessionsSetting, StoreSetting};
+use crate::imaging::Limits;
+use crate::jobs::JobQueue;
+use crate::jobs::inline::InlineQueue;
+use crate::jobs::renditions::Renderer;
+use crate::jobs::sqs::SqsQueue;
+use crate::assets::local::LocalAssets;
+use crate::assets::s3::S3Assets;
+use crate::password::{LoginAttempts, Passwords};
+use crate::session::{CookieSessions, MemorySessions, RedisSessions, Sessions};
+use crate::store::Store;
+use crate::store::cached::CachedStore;
+use crate::store::counted::CountedStore;
+use crate::store::dynamodb::DynamodbStore;
+use crate::store::memory::MemoryStore;
+use crate::store::mysql::MysqlStore;
+use crate::store::replicated::ReplicatedStore;
+use crate::store::sharded::ShardedStore;
+use crate::store::sqlite::SqliteStore;
+use crate::telemetry::{CountedAssets, CountedCache, CountedJobs, Telemetry};
+
+/// Uploads in memory at once: times the largest upload this bounds what pictures may take (8 x 20 MiB = 160 MiB).
+/// Further uploads wait for a place within the request's time limit.
+pub const UPLOADS_AT_ONCE: usize = 8;
+/// Where local renditions are served.
+const LOCAL_ASSETS_PREFIX: &str = "/assets";
+
+/// Everything a handler may use.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+/// The parts behind [`AppState`].
+pub struct Parts {
+    /// serve or work.
+    pub role: &'static str,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The pictures.
+    pub assets: Arc<dyn Assets>,
+    /// Answers kept near (the store uses it; here for health checks).
+    pub cache: Arc<dyn Cache>,
+    /// Hands over work.
+    pub jobs: Arc<dyn JobQueue>,
+    /// Remembers logins.
+    pub sessions: Arc<dyn Sessions>,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Counters and metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Slows down guessing.
+    pub login_attempts: LoginAttempts,
+    /// Places for uploads.
+    pub uploads: Arc<Semaphore>,
+    /// The largest picture.
+    pub limits: Limits,
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What a worker needs beside the state.
+pub struct WorkerParts {
+    /// The queue to read from.
+    pub queue: SqsQueue,
+    /// Makes the renditions.
+    pub renderer: Arc<Renderer>,
+}
+
+impl AppState {
+    /// Connects everything that the settings name.
+    pub async fn connect(config: Config) -> anyhow::Result<AppState> {
+        Ok(Self::connect_with_worker(config, "serve").await?.0)
+    }
+
+    /// As [`AppState::connect`], with the parts of a worker when the jobs go through a queue.
+    pub async fn connect_with_worker(
+        config: Config,
+        role: &'static str,
+    ) -> anyhow::Result<(AppState, Option<WorkerParts>)> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let telemetry = Arc::new(Telemetry::new());
+        let cache = connect_cache(&config, &telemetry).await?;
+        let backend = connect_store(&config).await?;
+        let counters = telemetry.counters.clone();
+        let counted = CountedStore::new(backend, count_verb(&counters));
+        let store: Arc<dyn Store> = match config.cache {
+            CacheSetting::None => Arc::new(counted),
+            _ => Arc::new(CachedStore::new(Arc::new(counted), cache.clone())),
+        };
+        let assets = connect_assets(&config).await?;
+        let assets: Arc<dyn Assets> = Arc::new(CountedAssets::new(assets, counters.clone()));
+        let limits = Limits { pixels_max: config.upload_pixels_max, ..Limits::default() };
+        let renderer =
+            Arc::new(Renderer::new(store.clone(), assets.clone(), clock.clone(), limits));
+        let mut worker = None;
+        let jobs: Arc<dyn JobQueue> = match &config.jobs {
+            JobsSetting::Inline => {
+                Arc::new(CountedJobs::new(Arc::new(InlineQueue::new(renderer)), counters, true))
+            }
+            JobsSetting::Sqs { endpoint, queue_url } => {
+                let connect = || SqsQueue::connect(endpoint.as_deref(), queue_url);
+                let queue = connect().await.context("cannot reach the job queue")?;
+                let reader = connect().await.context("cannot reach the job queue")?;
+                worker = Some(WorkerParts { queue: reader, renderer });
+                Arc::new(CountedJobs::new(Arc::new(queue), counters, false))
+            }
+        };
+        let sessions = connect_sessions(&config, &clock).await?;
+        let state = Parts {
+            role,
+            config: Arc::new(config),
+            store,
+            assets,
+            cache,
+            jobs,
+            sessions,
+            clock,
+            telemetry,
+            passwords: Passwords::default(),
+            login_attempts: LoginAttempts::default(),
+            uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            limits,
+        };
+        Ok((AppState::new(state), worker))
+    }
+
+    /// Wraps parts made elsewhere (tests and benches choose their own).
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// Brings the tables of the configured store up to date. Stores without tables have nothing to do.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let max = config.store_connections_max;
+    match &config.store {
+        StoreSetting::Memory => {}
+        StoreSetting::Sqlite { .. } => drop(connect_store(config).await?),
+        StoreSetting::Mysql { url } => {
+            let store = MysqlStore::connect(url, max).await.context("cannot reach MySQL")?;
+            store.migrate().await.context("cannot migrate the tables")?;
+        }
+        StoreSetting::Replicated { primary, .. } => {
+            // Replicas receive the tables from their primary.
+            let store = MysqlStore::connect(primary, max).await.context("cannot reach the primary")?;
+            store.migrate().await.context("cannot migrate the primary's tables")?;
+        }
+        StoreSetting::Sharded { shards } => {
+            for (index, url) in shards.iter().enumerate() {
+                let store = MysqlStore::connect(url, max)
+                    .await
+                    .with_context(|| format!("cannot reach shard {}", index + 1))?;
+                store
+                    .migrate()
+                    .await
+                    .with_context(|| format!("cannot migrate shard {}", index + 1))?;
+            }
+        }
+        StoreSetting::Dynamodb { endpoint, table } => {
+            let store = DynamodbStore::connect(endpoint.as_deref(), table)
+                .await
+                .context("cannot reach DynamoDB")?;
+            store.create_table().await.context("cannot create the table")?;
+        }
+    }
+    Ok(())
+}
+
+async fn connect_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let max = config.store_connections_max;
+    Ok(match &config.store {
+        StoreSetting::Memory => Arc::new(MemoryStore::new()),
+        StoreSetting::Sqlite { path } => {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                tokio::fs::create_dir_all(folder)
+                    .await
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            }
+            let store = SqliteStore::open(path, max).await;
+            Arc::new(store.with_context(|| format!("cannot open {}", path.display()))?)
+        }
+        StoreSetting::Mysql { url } => {
+            Arc::new(MysqlStore::connect(url, max).await.context("cannot reach MySQL")?)
+        }
+        StoreSetting::Replicated { primary, replicas } => {
+            let store = ReplicatedStore::connect(primary, replicas, max).await;
+            Arc::new(store.context("cannot reach the primary and its replicas")?)
+        }
+        StoreSetting::Sharded { shards } => {
+            Arc::new(ShardedStore::connect(shards, max).await.context("cannot reach the shards")?)
+        }
+        StoreSetting::Dynamodb { endpoint, table } => {
+            let store = DynamodbStore::connect(endpoint.as_deref(), table).await;
+            Arc::new(store.context("cannot reach DynamoDB")?)
+        }
+    })
+}
+
+/// The hook that counts store verbs as `store.VERB`; the names are made once per verb.
+fn count_verb(
+    counters: &Arc<crate::telemetry::Counters>,
+) -> Arc<dyn Fn(&'static str) + Send + Sync> {
+    let counters = counters.clone();
+    Arc::new(move |verb| counters.add_in("store.", verb, 1))
+}
+
+async fn connect_assets(config: &Config) -> anyhow::Result<Arc<dyn Assets>> {
+    let public_url = config.assets_public_url.as_deref();
+    Ok(match &config.assets {
+        AssetsSetting::Local { dir } => {
+            let prefix = match public_url {
+                Some(url) => format!("{url}{LOCAL_ASSETS_PREFIX}"),
+                None => LOCAL_ASSETS_PREFIX.to_owned(),
+            };
+            let assets = LocalAssets::open(dir, &prefix).await;
+            Arc::new(assets.with_context(|| format!("cannot use the folder {}", dir.display()))?)
+        }
+        AssetsSetting::S3 { endpoint, bucket } => {
+            let public_url = public_url.unwrap_or_default();
+            let assets = S3Assets::connect(endpoint.as_deref(), bucket, public_url).await;
+            Arc::new(assets.with_context(|| format!("cannot use the bucket {bucket}"))?)
+        }
+    })
+}
+
+async fn connect_cache(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Arc<dyn Cache>> {
+    let cache: Arc<dyn Cache> = match &config.cache {
+        CacheSetting::None => return Ok(Arc::new(NoCache)),
+        CacheSetting::Moka { bytes_max } => Arc::new(MokaCache::new(*bytes_max)),
+        CacheSetting::Redis { url } => {
+            Arc::new(RedisCache::connect(url).await.context("cannot reach the cache")?)
+        }
+    };
+    Ok(Arc::new(CountedCache::new(cache, telemetry.counters.clone())))
+}
+
+async fn connect_sessions(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Sessions>> {
+    Ok(match &config.sessions {
+        SessionsSetting::Memory => Arc::new(MemorySessions::new(clock.clone())),
+        SessionsSetting::Cookie { secret } => Arc::new(CookieSessions::new(secret, clock.clone())),
+        SessionsSetting::Redis { url } => Arc::new(
+            RedisSessions::connect(url, clock.clone())
+                .await
+                .context("cannot reach the shared sessions")?,
+        ),
+    })
+}

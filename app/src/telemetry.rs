@@ -1,0 +1,336 @@
+//! What the process counts about itself: named counters for /info.json and Prometheus text for /metrics.
+//!
+//! Counter names are the contract of the report (`requests.home`, `store.photo_page`, `cache.hit`, ...). The
+//! decorators at the end count what passes through the traits of assets, cache and jobs; `store::counted` does the same
+//! for the store through the hook that `state` hands it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::assets::{AssetError, AssetKey, Assets};
+use crate::cache::{Cache, CacheError};
+use crate::jobs::{Job, JobError, JobQueue};
+
+/// Counters by name. Reading and adding never block each other for long: the lock only guards the set of names.
+#[derive(Debug, Default)]
+pub struct Counters {
+    by_name: RwLock<HashMap<String, Arc<AtomicU64>>>,
+    by_parts: RwLock<HashMap<(&'static str, &'static str), Arc<AtomicU64>>>,
+}
+
+impl Counters {
+    /// Adds `n` to the counter, which starts at zero.
+    pub fn add(&self, name: &str, n: u64) {
+        {
+            let counters = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(counter) = counters.get(name) {
+                counter.fetch_add(n, Ordering::Relaxed);
+                return;
+            }
+        }
+        let mut counters = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        counters.entry(name.to_owned()).or_default().fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Adds `n` to the counter `prefix` + `name` without building that text each time.
+    pub fn add_in(&self, prefix: &'static str, name: &'static str, n: u64) {
+        {
+            let by_parts = self.by_parts.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(counter) = by_parts.get(&(prefix, name)) {
+                counter.fetch_add(n, Ordering::Relaxed);
+                return;
+            }
+        }
+        let counter = {
+            let mut counters = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+            counters.entry(format!("{prefix}{name}")).or_default().clone()
+        };
+        counter.fetch_add(n, Ordering::Relaxed);
+        let mut by_parts = self.by_parts.write().unwrap_or_else(PoisonError::into_inner);
+        by_parts.insert((prefix, name), counter);
+    }
+
+    /// One counter's value.
+    pub fn get(&self, name: &str) -> u64 {
+        let counters = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        counters.get(name).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// All counters by name.
+    pub fn snapshot(&self) -> BTreeMap<String, u64> {
+        let counters = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        counters
+            .iter()
+            .map(|(name, counter)| (name.clone(), counter.load(Ordering::Relaxed)))
+            .collect()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteStatus {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+/// Bucket bounds from 0.1 ms, doubling 17 times, to 6.6 s.
+fn duration_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_1, 2.0, 17))
+}
+
+/// All instruments of the process.
+pub struct Telemetry {
+    /// The counters of /info.json.
+    pub counters: Arc<Counters>,
+    requests: Family<RouteStatus, Counter>,
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+    registry: Registry,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+/// The instruments of one route, looked up once when the router is built.
+#[derive(Debug, Clone)]
+pub struct RouteInstruments {
+    /// The label in metrics and counters.
+    pub label: &'static str,
+    requests_name: String,
+    errors_name: String,
+    duration: Histogram,
+}
+
+impl Telemetry {
+    /// Instruments at zero; the counters of the contract are there from the start.
+    pub fn new() -> Self {
+        let counters = Arc::new(Counters::default());
+        for name in [
+            "cache.hit",
+            "cache.miss",
+            "cache.error",
+            "assets.served_bytes",
+            "assets.put",
+            "jobs.submitted",
+            "jobs.done",
+            "jobs.failed",
+        ] {
+            counters.add(name, 0);
+        }
+        let requests = Family::default();
+        let durations: Family<Route, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(duration_histogram);
+        let mut registry = Registry::with_prefix("photo_app");
+        registry.register("requests", "Answered requests by route and status", requests.clone());
+        registry.register(
+            "request_duration_seconds",
+            "From the request's head to the answer's",
+            durations.clone(),
+        );
+        registry.register_collector(Box::new(CounterCollector(counters.clone())));
+        Self { counters, requests, durations, registry }
+    }
+
+    /// The instruments of a route.
+    pub fn route(&self, label: &'static str) -> RouteInstruments {
+        RouteInstruments {
+            label,
+            requests_name: format!("requests.{label}"),
+            errors_name: format!("errors.{label}"),
+            duration: self.durations.get_or_create(&Route { route: label }).clone(),
+        }
+    }
+
+    /// Counts one answered request; a status of 500 and above is also an error.
+    pub fn record(&self, route: &RouteInstruments, status: u16, duration: Duration) {
+        self.counters.add(&route.requests_name, 1);
+        if status >= 500 {
+            self.counters.add(&route.errors_name, 1);
+        }
+        self.requests.get_or_create(&RouteStatus { route: route.label, status }).inc();
+        route.duration.observe(duration.as_secs_f64());
+    }
+
+    /// Everything in the Prometheus text format.
+    pub fn prometheus_text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::with_capacity(8 * 1024);
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Shows the named counters to Prometheus as one family, `photo_app_events_total{name="store.photo_page"}`.
+#[derive(Debug)]
+struct CounterCollector(Arc<Counters>);
+
+impl Collector for CounterCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Store verbs, cache outcomes, asset bytes and jobs, by name";
+        let first = ConstCounter::new(0_u64);
+        let mut metric = encoder.encode_descriptor("events", help, None, first.metric_type())?;
+        for (name, value) in self.0.snapshot() {
+            let labels = [("name", name.as_str())];
+            ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts what is put.
+pub struct CountedAssets {
+    inner: Arc<dyn Assets>,
+    counters: Arc<Counters>,
+}
+
+impl CountedAssets {
+    /// Wraps `inner`.
+    pub fn new(inner: Arc<dyn Assets>, counters: Arc<Counters>) -> Self {
+        Self { inner, counters }
+    }
+}
+
+#[async_trait]
+impl Assets for CountedAssets {
+    async fn put(&self, key: &AssetKey, bytes: Bytes) -> Result<(), AssetError> {
+        self.inner.put(key, bytes).await?;
+        self.counters.add("assets.put", 1);
+        Ok(())
+    }
+    async fn get(&self, key: &AssetKey) -> Result<Option<Bytes>, AssetError> {
+        self.inner.get(key).await
+    }
+    async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
+        self.inner.delete(key).await
+    }
+    fn public_url(&self, key: &AssetKey) -> String {
+        self.inner.public_url(key)
+    }
+    async fn ping(&self) -> Result<(), AssetError> {
+        self.inner.ping().await
+    }
+}
+
+/// Counts hits, misses and errors.
+pub struct CountedCache {
+    inner: Arc<dyn Cache>,
+    counters: Arc<Counters>,
+}
+
+impl CountedCache {
+    /// Wraps `inner`.
+    pub fn new(inner: Arc<dyn Cache>, counters: Arc<Counters>) -> Self {
+        Self { inner, counters }
+    }
+}
+
+#[async_trait]
+impl Cache for CountedCache {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
+        let answer = self.inner.get(key).await;
+        let name = match &answer {
+            Ok(Some(_)) => "cache.hit",
+            Ok(None) => "cache.miss",
+            Err(_) => "cache.error",
+        };
+        self.counters.add(name, 1);
+        answer
+    }
+    async fn put(&self, key: &str, bytes: Bytes, lifetime: Duration) -> Result<(), CacheError> {
+        let answer = self.inner.put(key, bytes, lifetime).await;
+        self.counters.add("cache.error", u64::from(answer.is_err()));
+        answer
+    }
+    async fn remove(&self, keys: &[String]) -> Result<(), CacheError> {
+        let answer = self.inner.remove(keys).await;
+        self.counters.add("cache.error", u64::from(answer.is_err()));
+        answer
+    }
+    async fn ping(&self) -> Result<(), CacheError> {
+        self.inner.ping().await
+    }
+}
+
+/// Counts submissions and, where `submit` does the work itself, their outcome.
+pub struct CountedJobs {
+    inner: Arc<dyn JobQueue>,
+    counters: Arc<Counters>,
+    does_the_work: bool,
+}
+
+impl CountedJobs {
+    /// Wraps `inner`; `does_the_work` says that `submit` returns when the job is done.
+    pub fn new(inner: Arc<dyn JobQueue>, counters: Arc<Counters>, does_the_work: bool) -> Self {
+        Self { inner, counters, does_the_work }
+    }
+}
+
+#[async_trait]
+impl JobQueue for CountedJobs {
+    async fn submit(&self, job: &Job) -> Result<(), JobError> {
+        self.counters.add("jobs.submitted", 1);
+        let answer = self.inner.submit(job).await;
+        if self.does_the_work {
+            let name = if answer.is_ok() { "jobs.done" } else { "jobs.failed" };
+            self.counters.add(name, 1);
+        }
+        answer
+    }
+    async fn depth(&self) -> Result<(u64, u64), JobError> {
+        self.inner.depth().await
+    }
+    async fn ping(&self) -> Result<(), JobError> {
+        self.inner.ping().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_start_at_zero_and_add_up() {
+        let telemetry = Telemetry::new();
+        telemetry.counters.add("store.photo_page", 2);
+        telemetry.counters.add("store.photo_page", 1);
+        let snapshot = telemetry.counters.snapshot();
+        assert_eq!(snapshot["store.photo_page"], 3);
+        assert_eq!(snapshot["cache.hit"], 0);
+    }
+
+    #[test]
+    fn prometheus_sees_requests_durations_and_counters() {
+        let telemetry = Telemetry::new();
+        let route = telemetry.route("home");
+        telemetry.record(&route, 200, Duration::from_millis(3));
+        telemetry.record(&route, 503, Duration::from_millis(3));
+        let text = telemetry.prometheus_text().unwrap_or_default();
+        assert!(text.contains(r#"photo_app_requests_total{route="home",status="200"} 1"#), "{text}");
+        assert!(text.contains(r#"photo_app_request_duration_seconds_count{route="home"} 2"#));
+        assert!(text.contains(r#"photo_app_events_total{name="errors.home"} 1"#), "{text}");
+        assert_eq!(telemetry.counters.get("requests.home"), 2);
+    }
+}

@@ -1,0 +1,174 @@
+// What makes the pages nicer with a script; everything works without it.
+// Likes and follows without a reload, a live preview of the filters, the upload's progress, and waiting for a photo.
+"use strict";
+document.documentElement.classList.add("js");
+
+async function post(form) {
+  const answer = await fetch(form.action, {
+    method: "POST",
+    headers: { accept: "application/json" },
+    body: new URLSearchParams(new FormData(form)),
+  });
+  if (answer.redirected) {
+    location.href = answer.url; // the login page
+    return null;
+  }
+  return answer.ok ? answer.json() : null;
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form.like, form.follow")) return;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    const state = await post(form);
+    if (!state) return;
+    form.elements.on.value = String(!state.on);
+    button.setAttribute("aria-pressed", String(state.on));
+    if (form.matches(".like")) {
+      button.classList.toggle("on", state.on);
+      button.querySelector(".count").textContent = state.like_count;
+      button.querySelector(".sr").textContent = state.on ? " likes; you like this" : " likes; like this photo";
+    } else {
+      button.classList.toggle("quiet", state.on);
+      button.textContent = state.on ? "Following" : "Follow";
+      const followers = document.querySelector(".followers");
+      if (followers) followers.textContent = state.follower_count;
+    }
+  } catch {
+    form.submit(); // the network failed the script: let the browser try, and show what it gets
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+});
+
+// The same arithmetic as the server's: each amount moves from the value that changes nothing to the recipe's.
+function scaled(css, strength) {
+  if (css === "none" || strength === 0) return "none";
+  return css.replace(/([a-z-]+)\((-?[\d.]+)(deg)?\)/g, (_, name, amount, unit) => {
+    const identity = ["brightness", "contrast", "saturate"].includes(name) ? 1 : 0;
+    const value = identity + (Number(amount) - identity) * strength / 100;
+    return `${name}(${Math.round(value * 10000) / 10000}${unit || ""})`;
+  });
+}
+
+function followFilters(form, preview) {
+  const strength = form.querySelector("#strength");
+  const show = () => {
+    form.querySelector("output").textContent = `${strength.value} %`;
+    const chosen = form.querySelector("input[name=filter]:checked");
+    if (preview && chosen) preview.style.filter = scaled(chosen.dataset.css, Number(strength.value));
+    for (const swatch of form.querySelectorAll("input[name=filter]")) {
+      swatch.parentElement.querySelector("img").style.filter = scaled(swatch.dataset.css, Number(strength.value));
+    }
+  };
+  form.addEventListener("input", (event) => {
+    if (event.target.matches("#strength, input[name=filter]")) show();
+  });
+  show();
+}
+
+function followUpload(form) {
+  const input = form.querySelector("input[type=file]");
+  const preview = form.querySelector(".drop-preview");
+  const drop = form.querySelector(".drop");
+  const progress = form.querySelector(".upload-progress");
+  let shown = null;
+
+  const showPicture = () => {
+    const file = input.files[0];
+    if (shown) URL.revokeObjectURL(shown);
+    shown = file ? URL.createObjectURL(file) : null;
+    preview.hidden = !file;
+    if (!file) return;
+    preview.src = shown;
+    for (const image of form.querySelectorAll(".swatch img")) image.src = shown;
+    const max = Number(form.dataset.bytesMax);
+    input.setCustomValidity(file.size > max ? `This file is larger than ${Math.floor(max / 1048576)} MB. Choose a smaller one.` : "");
+    input.reportValidity();
+  };
+  const take = (files) => {
+    const pictures = [...files].filter((file) => file.type.startsWith("image/"));
+    if (pictures.length === 0) return;
+    const transfer = new DataTransfer();
+    transfer.items.add(pictures[0]);
+    input.files = transfer.files;
+    showPicture();
+  };
+  input.addEventListener("change", showPicture);
+  preview.addEventListener("load", () => {
+    preview.setAttribute("width", preview.naturalWidth);
+    preview.setAttribute("height", preview.naturalHeight);
+  });
+  for (const name of ["dragenter", "dragover"]) {
+    drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  for (const name of ["dragleave", "drop"]) {
+    drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.remove("over"); });
+  }
+  drop.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) take(event.clipboardData.files); });
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const request = new XMLHttpRequest();
+    const bar = progress.querySelector("progress");
+    const words = progress.querySelector("span");
+    const button = form.querySelector("button.large");
+    progress.hidden = false;
+    button.disabled = true;
+    request.upload.addEventListener("progress", (sent) => {
+      const share = sent.lengthComputable ? Math.round(100 * sent.loaded / sent.total) : 0;
+      bar.value = share;
+      words.textContent = share < 100 ? `${share} %` : "Developing ...";
+    });
+    request.addEventListener("load", () => {
+      if (request.responseURL && new URL(request.responseURL).pathname !== location.pathname) {
+        location.href = request.responseURL;
+        return;
+      }
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      const mistake = page.querySelector(".mistake") || page.querySelector(".lead");
+      complain(mistake ? mistake.textContent : "The upload did not work. Please try again.");
+    });
+    request.addEventListener("error", () => complain("The connection broke off. Please send it again."));
+    const complain = (text) => {
+      progress.hidden = true;
+      button.disabled = false;
+      let mistake = document.querySelector("p.mistake");
+      if (!mistake) {
+        mistake = document.createElement("p");
+        mistake.className = "mistake";
+        mistake.setAttribute("role", "alert");
+        form.before(mistake);
+      }
+      mistake.textContent = text;
+      mistake.scrollIntoView({ block: "center" });
+    };
+    request.open("POST", form.action);
+    request.send(new FormData(form));
+  });
+}
+
+// From 0.5 s to 4 s between two looks, growing by half: most photos are ready at the first.
+async function waitForPhoto(main) {
+  for (let pause = 500; ; pause = Math.min(pause * 1.5, 4000)) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const answer = await fetch(`/p/${main.dataset.photo}/status`).catch(() => null);
+    const status = answer && answer.ok ? await answer.json() : null;
+    if (status && status.progress !== "preparing") {
+      location.reload();
+      return;
+    }
+  }
+}
+
+const upload = document.querySelector("form.upload");
+if (upload) followUpload(upload);
+const filters = document.querySelector(".filters");
+if (filters) followFilters(filters.closest("form"), document.querySelector(".drop-preview"));
+const preparing = document.querySelector("main[data-preparing]");
+if (preparing) waitForPhoto(preparing);
