@@ -25,7 +25,7 @@ use crate::assets::local::LocalAssets;
 use crate::assets::s3::S3Assets;
 use crate::password::{LoginAttempts, Passwords};
 use crate::session::{CookieSessions, MemorySessions, RedisSessions, Sessions};
-use crate::store::Store;
+use crate::store::{CountHook, Store};
 use crate::store::cached::CachedStore;
 use crate::store::counted::CountedStore;
 use crate::store::dynamodb::DynamodbStore;
@@ -34,7 +34,7 @@ use crate::store::mysql::MysqlStore;
 use crate::store::replicated::ReplicatedStore;
 use crate::store::sharded::ShardedStore;
 use crate::store::sqlite::SqliteStore;
-use crate::telemetry::{CountedAssets, CountedCache, CountedJobs, Telemetry};
+use crate::telemetry::{CountedAssets, CountedCache, CountedJobs, Counters, Telemetry};
 
 /// Uploads in memory at once: times the largest upload this bounds what pictures may take (8 x 20 MiB = 160 MiB).
 /// Further uploads wait for a place within the request's time limit.
@@ -221,12 +221,10 @@ async fn connect_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     })
 }
 
-/// The hook that counts store verbs as `store.VERB`; the names are made once per verb.
-fn count_verb(
-    counters: &Arc<crate::telemetry::Counters>,
-) -> Arc<dyn Fn(&'static str) + Send + Sync> {
+/// The hook that counts store verbs as `store.VERB`.
+fn count_verb(counters: &Arc<Counters>) -> CountHook {
     let counters = counters.clone();
-    Arc::new(move |verb| counters.add_in("store.", verb, 1))
+    Arc::new(move |name| counters.add(name, 1))
 }
 
 async fn connect_assets(config: &Config) -> anyhow::Result<Arc<dyn Assets>> {
@@ -237,7 +235,7 @@ async fn connect_assets(config: &Config) -> anyhow::Result<Arc<dyn Assets>> {
                 Some(url) => format!("{url}{LOCAL_ASSETS_PREFIX}"),
                 None => LOCAL_ASSETS_PREFIX.to_owned(),
             };
-            let assets = LocalAssets::open(dir, &prefix).await;
+            let assets = LocalAssets::open(dir, &prefix);
             Arc::new(assets.with_context(|| format!("cannot use the folder {}", dir.display()))?)
         }
         AssetsSetting::S3 { endpoint, bucket } => {

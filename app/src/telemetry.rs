@@ -26,8 +26,7 @@ use crate::jobs::{Job, JobError, JobQueue};
 /// Counters by name. Reading and adding never block each other for long: the lock only guards the set of names.
 #[derive(Debug, Default)]
 pub struct Counters {
-    by_name: RwLock<HashMap<String, Arc<AtomicU64>>>,
-    by_parts: RwLock<HashMap<(&'static str, &'static str), Arc<AtomicU64>>>,
+    by_name: RwLock<HashMap<String, AtomicU64>>,
 }
 
 impl Counters {
@@ -42,24 +41,6 @@ impl Counters {
         }
         let mut counters = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         counters.entry(name.to_owned()).or_default().fetch_add(n, Ordering::Relaxed);
-    }
-
-    /// Adds `n` to the counter `prefix` + `name` without building that text each time.
-    pub fn add_in(&self, prefix: &'static str, name: &'static str, n: u64) {
-        {
-            let by_parts = self.by_parts.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(counter) = by_parts.get(&(prefix, name)) {
-                counter.fetch_add(n, Ordering::Relaxed);
-                return;
-            }
-        }
-        let counter = {
-            let mut counters = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-            counters.entry(format!("{prefix}{name}")).or_default().clone()
-        };
-        counter.fetch_add(n, Ordering::Relaxed);
-        let mut by_parts = self.by_parts.write().unwrap_or_else(PoisonError::into_inner);
-        by_parts.insert((prefix, name), counter);
     }
 
     /// One counter's value.

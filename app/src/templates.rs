@@ -7,7 +7,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::assets::{AssetKey, Assets, RENDITION_WIDTHS};
+use crate::assets::{AssetKey, Assets, rendition_widths};
 use crate::config::Config;
 use crate::error::AppResult;
 use crate::imaging::filters::{self, Filter};
@@ -53,7 +53,7 @@ impl Picture {
     pub fn of(photo: &Photo, version: VersionId, preferred_width: u32, assets: &dyn Assets) -> Self {
         let mut srcset = String::with_capacity(256);
         let mut src = String::new();
-        for width in widths(photo.width) {
+        for width in rendition_widths(photo.width) {
             let url = assets.public_url(&AssetKey::Rendition { photo: photo.id, version, width });
             if !srcset.is_empty() {
                 srcset.push_str(", ");
@@ -71,12 +71,6 @@ impl Picture {
         }
         Self { src, srcset, width: photo.width, height: photo.height }
     }
-}
-
-/// The widths of the ladder that a photo of this width has: each up to its own, and always the smallest.
-pub fn widths(photo_width: u32) -> impl Iterator<Item = u32> {
-    let smallest = RENDITION_WIDTHS[0];
-    RENDITION_WIDTHS.into_iter().filter(move |width| *width <= photo_width || *width == smallest)
 }
 
 /// A moment in two forms.
@@ -485,13 +479,6 @@ pub struct ErrorPage<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_photo_has_the_widths_up_to_its_own_and_always_the_smallest() {
-        assert_eq!(widths(100).collect::<Vec<_>>(), [320]);
-        assert_eq!(widths(1_079).collect::<Vec<_>>(), [320, 640]);
-        assert_eq!(widths(4_000).collect::<Vec<_>>(), [320, 640, 1080, 2048]);
-    }
 
     #[test]
     fn moments_are_days_in_utc() {

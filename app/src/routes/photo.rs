@@ -9,14 +9,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::{Form, LoggedIn, MaybeViewer, Path, Query, clean, see_other};
-use crate::assets::AssetKey;
+use crate::assets::{AssetKey, rendition_widths};
 use crate::error::{AppError, AppResult};
 use crate::imaging::filters;
 use crate::model::{CommentId, Photo, PhotoCard, PhotoId, Progress, Version};
 use crate::session::Viewer;
 use crate::state::AppState;
 use crate::templates::{
-    Avatar, CardView, CommentView, Moment, PhotoPage, Picture, VersionView, page_with, widths,
+    Avatar, CardView, CommentView, Moment, PhotoPage, Picture, VersionView, page_with,
 };
 
 /// Longest caption, in characters.
@@ -214,7 +214,7 @@ pub async fn remove_assets(state: &AppState, photo: &Photo, versions: &[Version]
 
 /// Removes the renditions of one version.
 pub async fn remove_renditions(state: &AppState, photo: &Photo, version: &Version) {
-    for width in widths(photo.width) {
+    for width in rendition_widths(photo.width) {
         remove(state, AssetKey::Rendition { photo: photo.id, version: version.id, width }).await;
     }
 }

@@ -244,7 +244,7 @@ fn check(
 fn new_photo(state: &AppState, user: &User, sent: &Sent, probe: &Probe) -> Photo {
     let now_ms = state.clock.now_ms();
     Photo {
-        id: PhotoId::new(now_ms.unsigned_abs(), state.clock.random()),
+        id: PhotoId::for_author(user.id, now_ms.unsigned_abs(), state.clock.random()),
         author: user.id,
         caption: sent.caption.clone(),
         alt: sent.alt.clone(),

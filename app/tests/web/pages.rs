@@ -1,0 +1,187 @@
+//! Every page in its states, and the files and answers beside the pages.
+
+use http::{StatusCode, header};
+
+use crate::support::{STORES, Site, between, jpeg};
+
+#[tokio::test]
+async fn every_page_renders_for_strangers_and_members() {
+    for store in STORES {
+        let site = Site::start(store).await;
+        let mut anna = site.person("anna").await;
+        let mut stranger = site.browser();
+        stranger.get("/explore").await.assert_says(200, "Nobody has uploaded");
+        let photo = anna.upload("a.jpg", &jpeg(640, 480), &[]).await.location().to_owned();
+        for (path, words) in [
+            ("/", "Your pictures, in their best light."),
+            ("/explore", "<article class=\"card tile\""),
+            ("/u/anna", "@anna"),
+            (photo.as_str(), "to like and comment"),
+            ("/signup", "Create an account"),
+            ("/login", "Welcome back"),
+            ("/plans", "One difference: the watermark"),
+            ("/search", "Find people"),
+            ("/search?q=an", "<strong>anna</strong>"),
+            ("/search?q=%3Cscript%3E", "<h2>Nobody's name begins with"),
+            ("/info", "web-1"),
+        ] {
+            stranger.get(path).await.assert_says(200, words);
+        }
+        for (path, words) in [
+            ("/", "<article class=\"card\""),
+            ("/explore", "Upload</a>"),
+            ("/u/anna", "Account</a>"),
+            (photo.as_str(), "Your versions"),
+            ("/upload", "Choose a picture"),
+            ("/account", "Change password"),
+            ("/plans", "/account#plan"),
+            (&format!("{photo}/edit"), "Another look"),
+        ] {
+            anna.get(path).await.assert_says(200, words);
+        }
+        assert!(site.stop().await);
+    }
+}
+
+#[tokio::test]
+async fn what_needs_a_login_leads_there_and_back() {
+    let site = Site::start("memory").await;
+    let mut anna = site.person("anna").await;
+    let photo = anna.upload("a.jpg", &jpeg(640, 480), &[]).await.location().to_owned();
+    let mut stranger = site.browser();
+    assert_eq!(stranger.get("/upload").await.location(), "/login?next=/upload");
+    assert_eq!(stranger.get("/account?done=plan").await.location(), "/login?next=/account%3Fdone%3Dplan");
+    let path = format!("{photo}/edit");
+    assert_eq!(stranger.get(&path).await.location(), format!("/login?next={path}"));
+    for (path, form) in [
+        (format!("{photo}/like"), ("on", "true")),
+        (format!("{photo}/comments"), ("body", "hello")),
+        ("/u/anna/follow".to_owned(), ("on", "true")),
+    ] {
+        assert_eq!(stranger.post(&path, &[form]).await.location(), "/login?next=/", "{path}");
+    }
+    let refused = stranger.upload("a.jpg", &jpeg(64, 48), &[]).await;
+    assert_eq!(refused.location(), "/login?next=/");
+    let next = anna.get("/login?next=//evil.test/").await;
+    assert_eq!(next.location(), "/");
+}
+
+#[tokio::test]
+async fn bad_addresses_and_forms_get_a_friendly_page() {
+    let site = Site::start("memory").await;
+    let mut anna = site.person("anna").await;
+    let photo = anna.upload("a.jpg", &jpeg(640, 480), &[]).await.location().to_owned();
+    for path in [
+        "/nowhere",
+        "/p/not-an-id",
+        "/p/0000000000001",
+        "/p/0000000000001/status",
+        "/u/nobody",
+        "/?before=x",
+        "/explore?before=",
+        "/static/app.css",
+        "/assets/renditions/x",
+    ] {
+        anna.get(path).await.assert_says(404, "Nothing on this frame");
+    }
+    anna.post(&format!("{photo}/like"), &[("on", "perhaps")]).await.assert_says(422, "go back");
+    anna.post("/p/0000000000001/like", &[("on", "true")]).await.assert_says(404, "Nothing on");
+    let empty = anna.post(&format!("{photo}/comments"), &[("body", "  ")]).await;
+    empty.assert_says(422, "at least one word");
+    let long = "ä".repeat(1_001);
+    let long = anna.post(&format!("{photo}/comments"), &[("body", &long)]).await;
+    long.assert_says(422, "this one has 1001");
+    let huge = "x".repeat(70_000);
+    let huge = anna.post(&format!("{photo}/comments"), &[("body", &huge)]).await;
+    huge.assert_says(413, "too large");
+    anna.post("/u/anna/follow", &[("on", "true")]).await.assert_says(422, "Nobody follows themselves");
+    anna.post("/explore", &[]).await.assert_says(405, "works differently");
+    let mut ben = site.person("ben").await;
+    ben.post(&format!("{photo}/delete"), &[]).await.assert_says(403, "belongs to somebody else");
+    ben.get(&format!("{photo}/edit")).await.assert_says(403, "belongs to somebody else");
+}
+
+#[tokio::test]
+async fn files_are_kept_for_ever_under_names_that_change() {
+    let site = Site::start("memory").await;
+    let mut browser = site.browser();
+    let page = browser.get("/explore").await.text();
+    for (before, content_type) in [
+        ("rel=\"stylesheet\" href=\"", "text/css; charset=utf-8"),
+        ("<script src=\"", "text/javascript; charset=utf-8"),
+        ("type=\"image/svg+xml\" href=\"", "image/svg+xml"),
+    ] {
+        let url = between(&page, before, "\"");
+        let file = browser.get(url).await;
+        assert_eq!(file.status, StatusCode::OK, "{url}");
+        assert_eq!(file.header(header::CONTENT_TYPE), content_type);
+        assert_eq!(file.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
+        let etag = file.header(header::ETAG).to_owned();
+        let again = browser.get_with(url, &[("if-none-match", &etag)]).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+        assert!(again.body.is_empty());
+    }
+    let squeezed = browser.get_with("/explore", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(squeezed.header(header::CONTENT_ENCODING), "gzip");
+    assert!(squeezed.body.len() < page.len());
+}
+
+#[tokio::test]
+async fn renditions_are_immutable_and_originals_unreachable() {
+    let site = Site::start("memory").await;
+    let mut anna = site.person("anna").await;
+    let photo = anna.upload("a.jpg", &jpeg(1_200, 800), &[]).await.location().to_owned();
+    let page = anna.get(&photo).await.text();
+    let srcset = between(&page, "srcset=\"", "\"");
+    assert!(srcset.contains("320w") && srcset.contains("640w") && srcset.contains("1080w"), "{srcset}");
+    assert!(!srcset.contains("2048w"), "{srcset}");
+    assert!(page.contains("width=\"1200\" height=\"800\""));
+    let served = site.state.telemetry.counters.get("assets.served_bytes");
+    let mut bytes = 0;
+    for candidate in srcset.split(", ") {
+        let url = candidate.split(' ').next().unwrap_or_default();
+        let picture = anna.get(url).await;
+        assert_eq!(picture.header(header::CONTENT_TYPE), "image/jpeg");
+        assert_eq!(picture.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
+        bytes += picture.body.len() as u64;
+        let etag = picture.header(header::ETAG).to_owned();
+        let again = anna.get_with(url, &[("if-none-match", &etag)]).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    }
+    assert_eq!(site.state.telemetry.counters.get("assets.served_bytes"), served + bytes);
+    let id = photo.trim_start_matches("/p/");
+    for path in [
+        format!("/assets/originals/{id}.jpg"),
+        format!("/assets/renditions/../originals/{id}.jpg"),
+        format!("/assets/renditions/%2e%2e/originals/{id}.jpg"),
+        format!("/assets/originals%2F{id}.jpg"),
+    ] {
+        anna.get(&path).await.assert_says(404, "Nothing on this frame");
+    }
+}
+
+#[tokio::test]
+async fn operators_see_health_settings_and_counters() {
+    let site = Site::start("sqlite").await;
+    let mut browser = site.browser();
+    assert_eq!(browser.get("/healthz").await.status, StatusCode::OK);
+    let ready = browser.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK, "{}", ready.text());
+    assert_eq!(ready.json()["store"], "ok");
+    for _ in 0..3 {
+        browser.get("/explore").await.assert_says(200, "Explore");
+    }
+    let info = browser.get("/info.json").await.json();
+    assert_eq!(info["role"], "serve");
+    assert_eq!(info["instance"], "web-1");
+    assert_eq!(info["settings"]["store"], "sqlite");
+    assert_eq!(info["settings"]["sessions"], "cookie");
+    assert_eq!(info["counters"]["requests.explore"], 3);
+    assert_eq!(info["counters"]["store.photo_page"], 3);
+    assert_eq!(info["counters"]["cache.hit"], 0);
+    let folder = site.folder.path().display().to_string();
+    assert!(!info.to_string().contains(&folder), "no address leaves the server");
+    let metrics = browser.get("/metrics").await.text();
+    let line = "photo_app_requests_total{route=\"explore\",status=\"200\"} 3";
+    assert!(metrics.contains(line), "{metrics}");
+}
