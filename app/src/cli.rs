@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,7 +19,6 @@ use crate::config::arguments::{Arguments, Role};
 use crate::config::{Config, ConfigError, LogFormat, SeedConfig};
 use crate::jobs::{Job, worker};
 use crate::server;
-use crate::session::{CookieSessions, Viewer};
 use crate::state::{self, AppState, WorkerParts};
 
 /// A version that is still preparing after this long was left behind by a crash or a failed hand-over.
@@ -79,7 +79,7 @@ fn start(role: CheckedRole) -> ExitCode {
                 CheckedRole::Serve(config) => serve(config).await,
                 CheckedRole::Work(config) => work(config).await,
                 CheckedRole::Migrate(config) => migrate(&config).await,
-                CheckedRole::Seed(seed) => run_seed(*seed).await,
+                CheckedRole::Seed(seed) => anyhow::bail!("seed is not part of this build: {}", seed.people),
             }
         })
     });
@@ -125,16 +125,13 @@ async fn work(config: Config) -> anyhow::Result<()> {
     let stop = stop_on_signal()?;
     let sweep = tokio::spawn(sweep(state.clone(), stop.clone()));
     let counters = state.telemetry.counters.clone();
-    let on_done = move |done: bool| {
-        counters.add(if done { "jobs.done" } else { "jobs.failed" }, 1);
-    };
     let worker = tokio::spawn(worker::run(
         queue,
         renderer,
-        concurrency,
+        concurrency as usize,
         visibility,
         stop.clone(),
-        on_done,
+        Arc::new(move |name| counters.add(name, 1)),
     ));
     let router = crate::router::worker_router(&state);
     listen(listener, router, &state, stop).await?;

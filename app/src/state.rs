@@ -30,11 +30,8 @@ use crate::store::cached::CachedStore;
 use crate::store::counted::CountedStore;
 use crate::store::dynamodb::DynamodbStore;
 use crate::store::memory::MemoryStore;
-use crate::store::mysql::MysqlStore;
-use crate::store::replicated::ReplicatedStore;
-use crate::store::sharded::ShardedStore;
 use crate::store::sqlite::SqliteStore;
-use crate::telemetry::{CountedAssets, CountedCache, CountedJobs, Counters, Telemetry};
+use crate::telemetry::{CountedAssets, CountedJobs, Counters, Telemetry};
 
 /// Uploads in memory at once: times the largest upload this bounds what pictures may take (8 x 20 MiB = 160 MiB).
 /// Further uploads wait for a place within the request's time limit.
@@ -86,7 +83,7 @@ impl Deref for AppState {
 /// What a worker needs beside the state.
 pub struct WorkerParts {
     /// The queue to read from.
-    pub queue: SqsQueue,
+    pub queue: Arc<SqsQueue>,
     /// Makes the renditions.
     pub renderer: Arc<Renderer>,
 }
@@ -104,13 +101,16 @@ impl AppState {
     ) -> anyhow::Result<(AppState, Option<WorkerParts>)> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let telemetry = Arc::new(Telemetry::new());
-        let cache = connect_cache(&config, &telemetry).await?;
+        let cache = connect_cache(&config).await?;
         let backend = connect_store(&config).await?;
         let counters = telemetry.counters.clone();
-        let counted = CountedStore::new(backend, count_verb(&counters));
+        let counted = CountedStore::new(backend, count(&counters));
         let store: Arc<dyn Store> = match config.cache {
             CacheSetting::None => Arc::new(counted),
-            _ => Arc::new(CachedStore::new(Arc::new(counted), cache.clone())),
+            _ => {
+                let hook = count(&counters);
+                Arc::new(CachedStore::counting(Arc::new(counted), cache.clone(), hook))
+            }
         };
         let assets = connect_assets(&config).await?;
         let assets: Arc<dyn Assets> = Arc::new(CountedAssets::new(assets, counters.clone()));
@@ -123,11 +123,10 @@ impl AppState {
                 Arc::new(CountedJobs::new(Arc::new(InlineQueue::new(renderer)), counters, true))
             }
             JobsSetting::Sqs { endpoint, queue_url } => {
-                let connect = || SqsQueue::connect(endpoint.as_deref(), queue_url);
-                let queue = connect().await.context("cannot reach the job queue")?;
-                let reader = connect().await.context("cannot reach the job queue")?;
-                worker = Some(WorkerParts { queue: reader, renderer });
-                Arc::new(CountedJobs::new(Arc::new(queue), counters, false))
+                let queue = SqsQueue::connect(endpoint.as_deref(), queue_url).await;
+                let queue = Arc::new(queue.context("cannot reach the job queue")?);
+                worker = Some(WorkerParts { queue: queue.clone(), renderer });
+                Arc::new(CountedJobs::new(queue, counters, false))
             }
         };
         let sessions = connect_sessions(&config, &clock).await?;
@@ -161,32 +160,13 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     match &config.store {
         StoreSetting::Memory => {}
         StoreSetting::Sqlite { .. } => drop(connect_store(config).await?),
-        StoreSetting::Mysql { url } => {
-            let store = MysqlStore::connect(url, max).await.context("cannot reach MySQL")?;
-            store.migrate().await.context("cannot migrate the tables")?;
-        }
-        StoreSetting::Replicated { primary, .. } => {
-            // Replicas receive the tables from their primary.
-            let store = MysqlStore::connect(primary, max).await.context("cannot reach the primary")?;
-            store.migrate().await.context("cannot migrate the primary's tables")?;
-        }
-        StoreSetting::Sharded { shards } => {
-            for (index, url) in shards.iter().enumerate() {
-                let store = MysqlStore::connect(url, max)
-                    .await
-                    .with_context(|| format!("cannot reach shard {}", index + 1))?;
-                store
-                    .migrate()
-                    .await
-                    .with_context(|| format!("cannot migrate shard {}", index + 1))?;
-            }
-        }
         StoreSetting::Dynamodb { endpoint, table } => {
             let store = DynamodbStore::connect(endpoint.as_deref(), table)
                 .await
                 .context("cannot reach DynamoDB")?;
             store.create_table().await.context("cannot create the table")?;
         }
+        other => anyhow::bail!("`--store {}` is not part of this build", other.as_str()),
     }
     Ok(())
 }
@@ -204,25 +184,16 @@ async fn connect_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             let store = SqliteStore::open(path, max).await;
             Arc::new(store.with_context(|| format!("cannot open {}", path.display()))?)
         }
-        StoreSetting::Mysql { url } => {
-            Arc::new(MysqlStore::connect(url, max).await.context("cannot reach MySQL")?)
-        }
-        StoreSetting::Replicated { primary, replicas } => {
-            let store = ReplicatedStore::connect(primary, replicas, max).await;
-            Arc::new(store.context("cannot reach the primary and its replicas")?)
-        }
-        StoreSetting::Sharded { shards } => {
-            Arc::new(ShardedStore::connect(shards, max).await.context("cannot reach the shards")?)
-        }
         StoreSetting::Dynamodb { endpoint, table } => {
             let store = DynamodbStore::connect(endpoint.as_deref(), table).await;
             Arc::new(store.context("cannot reach DynamoDB")?)
         }
+        other => anyhow::bail!("`--store {}` is not part of this build", other.as_str()),
     })
 }
 
-/// The hook that counts store verbs as `store.VERB`.
-fn count_verb(counters: &Arc<Counters>) -> CountHook {
+/// The hook through which decorators of the store count by name.
+fn count(counters: &Arc<Counters>) -> CountHook {
     let counters = counters.clone();
     Arc::new(move |name| counters.add(name, 1))
 }
@@ -246,15 +217,14 @@ async fn connect_assets(config: &Config) -> anyhow::Result<Arc<dyn Assets>> {
     })
 }
 
-async fn connect_cache(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Arc<dyn Cache>> {
-    let cache: Arc<dyn Cache> = match &config.cache {
-        CacheSetting::None => return Ok(Arc::new(NoCache)),
+async fn connect_cache(config: &Config) -> anyhow::Result<Arc<dyn Cache>> {
+    Ok(match &config.cache {
+        CacheSetting::None => Arc::new(NoCache),
         CacheSetting::Moka { bytes_max } => Arc::new(MokaCache::new(*bytes_max)),
         CacheSetting::Redis { url } => {
             Arc::new(RedisCache::connect(url).await.context("cannot reach the cache")?)
         }
-    };
-    Ok(Arc::new(CountedCache::new(cache, telemetry.counters.clone())))
+    })
 }
 
 async fn connect_sessions(

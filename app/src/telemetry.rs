@@ -1,8 +1,8 @@
 //! What the process counts about itself: named counters for /info.json and Prometheus text for /metrics.
 //!
 //! Counter names are the contract of the report (`requests.home`, `store.photo_page`, `cache.hit`, ...). The
-//! decorators at the end count what passes through the traits of assets, cache and jobs; `store::counted` does the same
-//! for the store through the hook that `state` hands it.
+//! decorators at the end count what passes through the traits of assets and jobs; the store's decorators count through
+//! the hook that `state` hands them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,7 +20,6 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::assets::{AssetError, AssetKey, Assets};
-use crate::cache::{Cache, CacheError};
 use crate::jobs::{Job, JobError, JobQueue};
 
 /// Counters by name. Reading and adding never block each other for long: the lock only guards the set of names.
@@ -211,46 +210,6 @@ impl Assets for CountedAssets {
         self.inner.public_url(key)
     }
     async fn ping(&self) -> Result<(), AssetError> {
-        self.inner.ping().await
-    }
-}
-
-/// Counts hits, misses and errors.
-pub struct CountedCache {
-    inner: Arc<dyn Cache>,
-    counters: Arc<Counters>,
-}
-
-impl CountedCache {
-    /// Wraps `inner`.
-    pub fn new(inner: Arc<dyn Cache>, counters: Arc<Counters>) -> Self {
-        Self { inner, counters }
-    }
-}
-
-#[async_trait]
-impl Cache for CountedCache {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
-        let answer = self.inner.get(key).await;
-        let name = match &answer {
-            Ok(Some(_)) => "cache.hit",
-            Ok(None) => "cache.miss",
-            Err(_) => "cache.error",
-        };
-        self.counters.add(name, 1);
-        answer
-    }
-    async fn put(&self, key: &str, bytes: Bytes, lifetime: Duration) -> Result<(), CacheError> {
-        let answer = self.inner.put(key, bytes, lifetime).await;
-        self.counters.add("cache.error", u64::from(answer.is_err()));
-        answer
-    }
-    async fn remove(&self, keys: &[String]) -> Result<(), CacheError> {
-        let answer = self.inner.remove(keys).await;
-        self.counters.add("cache.error", u64::from(answer.is_err()));
-        answer
-    }
-    async fn ping(&self) -> Result<(), CacheError> {
         self.inner.ping().await
     }
 }

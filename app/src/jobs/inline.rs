@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::renditions::Renderer;
+use super::renditions::{RenderOutcome, Renderer};
 use super::{Job, JobError, JobQueue};
 
 /// Does each job before `submit` returns.
@@ -29,6 +29,8 @@ impl JobQueue for InlineQueue {
         let failed =
             |source: Box<dyn std::error::Error + Send + Sync>| JobError { verb: "run", source };
         match work.await {
+            // Whoever waits learns why: the page says it to the person who sent the picture.
+            Ok(Ok(RenderOutcome::Failed(Some(reason)))) => Err(failed(reason.into())),
             Ok(Ok(_outcome)) => Ok(()),
             Ok(Err(error)) => Err(failed(error.into())),
             Err(error) => Err(failed(error.into())),

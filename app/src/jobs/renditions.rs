@@ -64,12 +64,12 @@ pub enum RenderError {
 }
 
 /// How a finished job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RenderOutcome {
     /// Every rendition is stored and the version is ready (now, or already before).
     Ready,
-    /// The picture cannot be rendered; the version is marked failed.
-    Failed,
+    /// The picture cannot be rendered; the version is marked failed. The reason is known to whoever found it.
+    Failed(Option<ImagingError>),
     /// Photo or version were deleted; nothing is left of the work.
     Gone,
 }
@@ -121,7 +121,7 @@ impl Renderer {
         };
         match wanted.progress {
             Progress::Ready => return Ok(RenderOutcome::Ready),
-            Progress::Failed => return Ok(RenderOutcome::Failed),
+            Progress::Failed => return Ok(RenderOutcome::Failed(None)),
             Progress::Preparing => {}
         }
         let key = AssetKey::Original { photo, format: row.format };
@@ -141,7 +141,9 @@ impl Renderer {
             }
             Err(reason) => {
                 tracing::warn!(photo.id = %photo, version.id = %version, %reason, "a picture cannot be rendered");
-                self.finish(photo, version, Progress::Failed).await
+                let outcome = self.finish(photo, version, Progress::Failed).await?;
+                let found = outcome == RenderOutcome::Failed(None);
+                Ok(if found { RenderOutcome::Failed(Some(reason)) } else { outcome })
             }
         }
     }
@@ -211,7 +213,7 @@ impl Renderer {
     ) -> Result<RenderOutcome, RenderError> {
         match self.store.finish_version(photo, version, progress, self.clock.now_us()).await {
             Ok(()) if progress == Progress::Ready => Ok(RenderOutcome::Ready),
-            Ok(()) => Ok(RenderOutcome::Failed),
+            Ok(()) => Ok(RenderOutcome::Failed(None)),
             Err(StoreError::Missing { .. }) => {
                 self.remove_renditions(photo, version).await?;
                 Ok(RenderOutcome::Gone)

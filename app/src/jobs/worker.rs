@@ -107,7 +107,7 @@ impl Worker {
     async fn handle(self: Arc<Self>, delivery: Delivery, _slot: OwnedSemaphorePermit) {
         match self.work(&delivery).await {
             Ok(outcome) => {
-                let failed = outcome == RenderOutcome::Failed;
+                let failed = matches!(outcome, RenderOutcome::Failed(_));
                 (self.on_done)(if failed { "jobs.failed" } else { "jobs.done" });
                 if self.done.send(delivery.receipt).is_err() {
                     tracing::error!("a finished job is not deleted and will be delivered again");
