@@ -68,7 +68,9 @@ fn checked(role: Role) -> Result<CheckedRole, ConfigError> {
 
 fn start(role: CheckedRole) -> ExitCode {
     let config = match &role {
-        CheckedRole::Serve(config) | CheckedRole::Work(config) | CheckedRole::Migrate(config) => config,
+        CheckedRole::Serve(config) | CheckedRole::Work(config) | CheckedRole::Migrate(config) => {
+            config
+        }
         CheckedRole::Seed(seed) => &seed.config,
     };
     start_logs(config);
@@ -79,7 +81,9 @@ fn start(role: CheckedRole) -> ExitCode {
                 CheckedRole::Serve(config) => serve(config).await,
                 CheckedRole::Work(config) => work(config).await,
                 CheckedRole::Migrate(config) => migrate(&config).await,
-                CheckedRole::Seed(seed) => anyhow::bail!("seed is not part of this build: {}", seed.people),
+                CheckedRole::Seed(seed) => {
+                    anyhow::bail!("seed is not part of this build: {}", seed.people)
+                }
             }
         })
     });
@@ -187,7 +191,10 @@ async fn sweep(state: AppState, stop: CancellationToken) {
             () = tokio::time::sleep(SWEEP_EVERY) => {}
         }
         if let Err(error) = sweep_once(&state).await {
-            tracing::warn!(cause = crate::error::chain(&error), "unfinished versions wait for the next sweep");
+            tracing::warn!(
+                cause = crate::error::chain(&error),
+                "unfinished versions wait for the next sweep"
+            );
         }
     }
 }

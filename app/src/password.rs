@@ -162,7 +162,9 @@ mod tests {
     async fn a_password_fits_its_own_hash_only() {
         let passwords = Passwords::default();
         let hash = passwords.hash("a long password".into(), &SystemClock).await.ok();
-        assert!(hash.as_deref().is_some_and(|hash| hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")));
+        assert!(
+            hash.as_deref().is_some_and(|hash| hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"))
+        );
         let verify = |password: &str, hash: Option<String>| {
             let (passwords, password) = (&passwords, password.to_owned());
             async move { passwords.verify(password, hash, &SystemClock).await.ok() }

@@ -114,10 +114,8 @@ pub fn router(state: &AppState) -> Router {
     r.get(s, "/robots.txt", "static", static_files::robots);
     health_routes(r, s);
     // The one route whose body may be long; the handler counts its bytes itself while they stream in.
-    r.router = std::mem::take(&mut r.router).route(
-        "/upload",
-        post(upload::upload).layer(DefaultBodyLimit::disable()),
-    );
+    r.router = std::mem::take(&mut r.router)
+        .route("/upload", post(upload::upload).layer(DefaultBodyLimit::disable()));
     r.labels.entry("/upload").or_default().post = Some(s.telemetry.route("upload"));
     finish(routes, state)
 }
@@ -153,9 +151,7 @@ fn finish(routes: Routes, state: &AppState) -> Router {
         .fallback(async || AppError::NotFound("this page"))
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .layer(
-            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it),
-        )
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(observer, observe))
         .with_state(state.clone())
@@ -283,9 +279,9 @@ mod tests {
     use super::*;
 
     fn cross(pairs: &[(&'static str, &'static str)]) -> bool {
-        let pairs = pairs.iter().map(|(name, value)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         is_cross_site_post(&Method::POST, &pairs.collect())
     }
 
@@ -298,7 +294,8 @@ mod tests {
         assert!(!cross(&[("origin", "http://photos.test:81"), ("host", "photos.test:81")]));
         assert!(cross(&[("origin", "http://photos.test"), ("host", "photos.test:81")]));
         assert!(cross(&[("origin", "null"), ("host", "photos.test")]));
-        let evil = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("http://evil.test"))]);
+        let evil =
+            HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("http://evil.test"))]);
         assert!(!is_cross_site_post(&Method::GET, &evil));
     }
 

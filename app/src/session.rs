@@ -274,8 +274,7 @@ impl Sessions for RedisSessions {
     }
     async fn ping(&self) -> Result<(), SessionError> {
         let mut connection = self.connection.clone();
-        let () =
-            redis::cmd("PING").query_async(&mut connection).await.map_err(failed("ping"))?;
+        let () = redis::cmd("PING").query_async(&mut connection).await.map_err(failed("ping"))?;
         Ok(())
     }
 }

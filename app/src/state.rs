@@ -10,27 +10,29 @@ use anyhow::Context as _;
 use tokio::sync::Semaphore;
 
 use crate::assets::Assets;
+use crate::assets::local::LocalAssets;
+use crate::assets::s3::S3Assets;
 use crate::cache::Cache;
 use crate::cache::moka::MokaCache;
 use crate::cache::none::NoCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AssetsSetting, CacheSetting, Config, JobsSetting, SessionsSetting, StoreSetting};
+use crate::config::{
+    AssetsSetting, CacheSetting, Config, JobsSetting, SessionsSetting, StoreSetting,
+};
 use crate::imaging::Limits;
 use crate::jobs::JobQueue;
 use crate::jobs::inline::InlineQueue;
 use crate::jobs::renditions::Renderer;
 use crate::jobs::sqs::SqsQueue;
-use crate::assets::local::LocalAssets;
-use crate::assets::s3::S3Assets;
 use crate::password::{LoginAttempts, Passwords};
 use crate::session::{CookieSessions, MemorySessions, RedisSessions, Sessions};
-use crate::store::{CountHook, Store};
 use crate::store::cached::CachedStore;
 use crate::store::counted::CountedStore;
 use crate::store::dynamodb::DynamodbStore;
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{CountHook, Store};
 use crate::telemetry::{CountedAssets, CountedJobs, Counters, Telemetry};
 
 /// Uploads in memory at once: times the largest upload this bounds what pictures may take (8 x 20 MiB = 160 MiB).

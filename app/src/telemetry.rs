@@ -268,7 +268,10 @@ mod tests {
         telemetry.record(&route, 200, Duration::from_millis(3));
         telemetry.record(&route, 503, Duration::from_millis(3));
         let text = telemetry.prometheus_text().unwrap_or_default();
-        assert!(text.contains(r#"photo_app_requests_total{route="home",status="200"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"photo_app_requests_total{route="home",status="200"} 1"#),
+            "{text}"
+        );
         assert!(text.contains(r#"photo_app_request_duration_seconds_count{route="home"} 2"#));
         assert!(text.contains(r#"photo_app_events_total{name="errors.home"} 1"#), "{text}");
         assert_eq!(telemetry.counters.get("requests.home"), 2);

@@ -50,7 +50,12 @@ pub struct Picture {
 
 impl Picture {
     /// The renditions of one version, `src` being the largest one up to `preferred_width`.
-    pub fn of(photo: &Photo, version: VersionId, preferred_width: u32, assets: &dyn Assets) -> Self {
+    pub fn of(
+        photo: &Photo,
+        version: VersionId,
+        preferred_width: u32,
+        assets: &dyn Assets,
+    ) -> Self {
         let mut srcset = String::with_capacity(256);
         let mut src = String::new();
         for width in rendition_widths(photo.width) {
@@ -85,9 +90,8 @@ pub struct Moment {
 impl Moment {
     /// From Unix milliseconds; a moment outside of the calendar shows as nothing.
     pub fn of(unix_ms: i64) -> Self {
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let Ok(timestamp) = jiff::Timestamp::from_second(unix_ms.div_euclid(1_000)) else {
             return Self { iso: String::new(), text: String::new() };
         };

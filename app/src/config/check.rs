@@ -75,7 +75,11 @@ impl Checker {
         match text.parse::<u64>() {
             Ok(value) if (range[0]..=range[1]).contains(&value) => value,
             _ => {
-                self.wrong(flag, Some(text), format!("use a whole number from {} to {}", range[0], range[1]));
+                self.wrong(
+                    flag,
+                    Some(text),
+                    format!("use a whole number from {} to {}", range[0], range[1]),
+                );
                 default
             }
         }
@@ -154,10 +158,13 @@ impl Checker {
                 let because = "`--store sharded` needs the shards, comma separated, each as mysql://user:password@host:port/database";
                 let text = self.required("--store-url", &raw.store_url, because);
                 let shards = if text.is_empty() { Vec::new() } else { list(&text) };
-                StoreSetting::Sharded { shards: shards.iter().map(|url| self.mysql_url(url)).collect() }
+                StoreSetting::Sharded {
+                    shards: shards.iter().map(|url| self.mysql_url(url)).collect(),
+                }
             }
             "dynamodb" => {
-                let because = "`--store dynamodb` needs an endpoint such as http://127.0.0.1:8000, or `aws`";
+                let because =
+                    "`--store dynamodb` needs an endpoint such as http://127.0.0.1:8000, or `aws`";
                 let url = self.required("--store-url", &raw.store_url, because);
                 let table = raw.dynamodb_table.clone().unwrap_or_else(|| "photo-app".to_owned());
                 let endpoint = match url.as_str() {
@@ -171,7 +178,11 @@ impl Checker {
                 let path = raw.store_url.as_deref().unwrap_or("photo-app-data/photos.db");
                 let path = path.strip_prefix("sqlite://").unwrap_or(path);
                 if path.is_empty() || path.contains("://") {
-                    self.wrong("--store-url", Some(path), "`--store sqlite` needs the path of a file");
+                    self.wrong(
+                        "--store-url",
+                        Some(path),
+                        "`--store sqlite` needs the path of a file",
+                    );
                 }
                 StoreSetting::Sqlite { path: PathBuf::from(path) }
             }
@@ -185,12 +196,19 @@ impl Checker {
                 let bucket = self.required("--s3-bucket", &raw.s3_bucket, because);
                 let because = "`--assets s3` needs the address that pages link pictures to: the CDN's or the bucket's";
                 self.required("--assets-public-url", &raw.assets_public_url, because);
-                AssetsSetting::S3 { endpoint: self.http_url("--s3-endpoint", &raw.s3_endpoint), bucket }
+                AssetsSetting::S3 {
+                    endpoint: self.http_url("--s3-endpoint", &raw.s3_endpoint),
+                    bucket,
+                }
             }
             _ => {
                 let dir = raw.assets_dir.as_deref().unwrap_or("photo-app-data/assets");
                 if dir.is_empty() {
-                    self.wrong("--assets-dir", Some(dir), "`--assets local` needs the path of a folder");
+                    self.wrong(
+                        "--assets-dir",
+                        Some(dir),
+                        "`--assets local` needs the path of a folder",
+                    );
                 }
                 AssetsSetting::Local { dir: PathBuf::from(dir) }
             }
@@ -226,7 +244,8 @@ impl Checker {
             Some(secret) if secret.len() >= SECRET_BYTES_MIN => secret.as_bytes().to_vec(),
             Some(secret) => {
                 let have = secret.len();
-                let allowed = format!("has {have} bytes; use at least {SECRET_BYTES_MIN} random ones");
+                let allowed =
+                    format!("has {have} bytes; use at least {SECRET_BYTES_MIN} random ones");
                 self.wrong("--session-secret", None, allowed);
                 Vec::new()
             }
@@ -271,7 +290,11 @@ impl Checker {
         let name = raw.instance.clone().unwrap_or_else(|| "web-1".to_owned());
         let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-            self.wrong("--instance", Some(&name), "use 1 to 64 letters, digits, dots, dashes or underscores");
+            self.wrong(
+                "--instance",
+                Some(&name),
+                "use 1 to 64 letters, digits, dots, dashes or underscores",
+            );
         }
         name
     }
@@ -282,19 +305,54 @@ impl Checker {
         Config {
             instance: self.instance(raw),
             store: self.store(raw),
-            store_connections_max: self.number("--store-connections-max", &raw.store_connections_max, 16, [1, 1_000]) as u32,
+            store_connections_max: self.number(
+                "--store-connections-max",
+                &raw.store_connections_max,
+                16,
+                [1, 1_000],
+            ) as u32,
             assets: self.assets(raw),
             assets_public_url: self.http_url("--assets-public-url", &raw.assets_public_url),
             cache: self.cache(raw),
             sessions: self.sessions(raw, &listen),
             jobs: self.jobs(raw),
-            job_concurrency: self.number("--job-concurrency", &raw.job_concurrency, 1, [1, 256]) as u32,
-            job_visibility: Duration::from_secs(self.number("--job-visibility-s", &raw.job_visibility_s, 30, [1, 43_200])),
-            upload_bytes_max: self.number("--upload-bytes-max", &raw.upload_bytes_max, 20 * MIB, [1_024, 256 * MIB]),
-            upload_pixels_max: self.number("--upload-pixels-max", &raw.upload_pixels_max, 40_000_000, [10_000, 400_000_000]),
-            request_timeout: ms(self.number("--request-timeout-ms", &raw.request_timeout_ms, 30_000, [10, 3_600_000])),
-            shutdown_grace: ms(self.number("--shutdown-grace-ms", &raw.shutdown_grace_ms, 10_000, [0, 3_600_000])),
-            client_address: match self.word("--client-address", &raw.client_address, &["peer", "forwarded"]) {
+            job_concurrency: self.number("--job-concurrency", &raw.job_concurrency, 1, [1, 256])
+                as u32,
+            job_visibility: Duration::from_secs(self.number(
+                "--job-visibility-s",
+                &raw.job_visibility_s,
+                30,
+                [1, 43_200],
+            )),
+            upload_bytes_max: self.number(
+                "--upload-bytes-max",
+                &raw.upload_bytes_max,
+                20 * MIB,
+                [1_024, 256 * MIB],
+            ),
+            upload_pixels_max: self.number(
+                "--upload-pixels-max",
+                &raw.upload_pixels_max,
+                40_000_000,
+                [10_000, 400_000_000],
+            ),
+            request_timeout: ms(self.number(
+                "--request-timeout-ms",
+                &raw.request_timeout_ms,
+                30_000,
+                [10, 3_600_000],
+            )),
+            shutdown_grace: ms(self.number(
+                "--shutdown-grace-ms",
+                &raw.shutdown_grace_ms,
+                10_000,
+                [0, 3_600_000],
+            )),
+            client_address: match self.word(
+                "--client-address",
+                &raw.client_address,
+                &["peer", "forwarded"],
+            ) {
                 "forwarded" => ClientAddress::Forwarded,
                 _ => ClientAddress::Peer,
             },
@@ -310,13 +368,21 @@ impl Checker {
     fn log_level(&mut self, raw: &RawSettings) -> String {
         let text = raw.log_level.clone().unwrap_or_else(|| "info".to_owned());
         if tracing_subscriber::EnvFilter::try_new(&text).is_err() {
-            self.wrong("--log-level", Some(&text), "use error, warn, info, debug or trace, or a filter such as info,photo_app=debug");
+            self.wrong(
+                "--log-level",
+                Some(&text),
+                "use error, warn, info, debug or trace, or a filter such as info,photo_app=debug",
+            );
         }
         text
     }
 
     fn done<T>(self, value: T) -> Result<T, ConfigError> {
-        if self.mistakes.is_empty() { Ok(value) } else { Err(ConfigError { mistakes: self.mistakes }) }
+        if self.mistakes.is_empty() {
+            Ok(value)
+        } else {
+            Err(ConfigError { mistakes: self.mistakes })
+        }
     }
 }
 
@@ -351,7 +417,8 @@ impl SeedConfig {
             people: checker.number("--people", &raw.people, 1_000, [2, 1_000_000]) as u32,
             photos: checker.number("--photos", &raw.photos, 10_000, [1, 10_000_000]) as u32,
             pictures: checker.number("--pictures", &raw.pictures, 36, [1, 1_000]) as u32,
-            follows_mean: checker.number("--follows-mean", &raw.follows_mean, 20, [0, 1_000]) as u32,
+            follows_mean: checker.number("--follows-mean", &raw.follows_mean, 20, [0, 1_000])
+                as u32,
             seed: checker.number("--seed", &raw.seed, 1, [0, u64::MAX]),
             manifest: raw.manifest.as_ref().map(PathBuf::from),
         };
@@ -378,7 +445,11 @@ impl Checker {
                 continue;
             };
             if !known.iter().any(|other| other == name) {
-                self.wrong(name, None, "is no setting of the app; `photo-app serve --help` lists them");
+                self.wrong(
+                    name,
+                    None,
+                    "is no setting of the app; `photo-app serve --help` lists them",
+                );
             }
         }
     }

@@ -89,7 +89,8 @@ fn name_mistake(name: &str) -> Option<String> {
 
 fn display_name_mistake(name: &str) -> Option<String> {
     let length = name.chars().count();
-    let good = (1..=DISPLAY_NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
+    let good =
+        (1..=DISPLAY_NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
     (!good).then(|| format!("The name on pages needs 1 to {DISPLAY_NAME_CHARS_MAX} characters."))
 }
 

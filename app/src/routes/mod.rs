@@ -139,12 +139,14 @@ impl FromRequestParts<AppState> for Client {
 pub fn local_referer(headers: &HeaderMap) -> Option<String> {
     let referer: http::Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
     let host = headers.get(header::HOST)?.to_str().ok()?;
-    (referer.authority()?.as_str() == host).then(|| referer.path_and_query().map(|target| target.to_string()))?
+    (referer.authority()?.as_str() == host)
+        .then(|| referer.path_and_query().map(|target| target.to_string()))?
 }
 
 /// Only addresses of this site: a path, and none that a browser would read as another host.
 pub fn local_target(next: &str) -> &str {
-    let local = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
+    let local =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
     if local { next } else { "/" }
 }
 
@@ -161,7 +163,9 @@ pub fn see_other(target: &str) -> Response {
 
 /// Whether a script asks and wants data rather than a page.
 pub fn wants_json(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
+    headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
 }
 
 /// The Set-Cookie header of a session, or of its end.

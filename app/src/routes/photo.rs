@@ -73,7 +73,8 @@ async fn show_as(
     view: View<'_>,
 ) -> AppResult<Response> {
     let viewer_id = viewer.as_ref().map(|viewer| viewer.id);
-    let card = state.store.photo(photo, viewer_id).await?.ok_or(AppError::NotFound("this photo"))?;
+    let card =
+        state.store.photo(photo, viewer_id).await?.ok_or(AppError::NotFound("this photo"))?;
     let own = viewer_id == Some(card.author.id);
     // Until it is ready a photo exists for its author only.
     if card.photo.progress != Progress::Ready && !own {
@@ -169,7 +170,9 @@ pub struct WordsForm {
 pub fn words_mistake(caption: &str, alt: &str) -> Option<String> {
     let (caption, alt) = (caption.chars().count(), alt.chars().count());
     if caption > CAPTION_CHARS_MAX {
-        return Some(format!("A caption may have {CAPTION_CHARS_MAX} characters; this one has {caption}."));
+        return Some(format!(
+            "A caption may have {CAPTION_CHARS_MAX} characters; this one has {caption}."
+        ));
     }
     (alt > ALT_CHARS_MAX)
         .then(|| format!("A description may have {ALT_CHARS_MAX} characters; this one has {alt}."))

@@ -93,7 +93,9 @@ pub async fn follow(
     let person = state.store.user_by_name(&name).await?;
     let person = person.ok_or(AppError::NotFound("this person"))?;
     if person.id == viewer.id {
-        return Err(AppError::invalid("Nobody follows themselves: your own photos are in your feed anyway."));
+        return Err(AppError::invalid(
+            "Nobody follows themselves: your own photos are in your feed anyway.",
+        ));
     }
     let now_ms = state.clock.now_ms();
     let changed = state.store.set_follow(viewer.id, person.id, switch.on, now_ms).await?;

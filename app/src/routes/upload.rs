@@ -63,7 +63,12 @@ pub async fn page(
     show(&state, &user, &Sent::default(), None)
 }
 
-fn show(state: &AppState, user: &User, sent: &Sent, refusal: Option<Refusal>) -> AppResult<Response> {
+fn show(
+    state: &AppState,
+    user: &User,
+    sent: &Sent,
+    refusal: Option<Refusal>,
+) -> AppResult<Response> {
     let (filter, strength) =
         checked_filter(&sent.filter, sent.strength.as_deref()).unwrap_or(("original", 100));
     let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
@@ -126,7 +131,8 @@ async fn receive(state: &AppState, request: Request) -> (Sent, Result<(), Refusa
     let mut multipart = match Multipart::from_request(request, state).await {
         Ok(multipart) => multipart,
         Err(_) => {
-            let message = "The form did not arrive as this page sends it. Choose the picture again.";
+            let message =
+                "The form did not arrive as this page sends it. Choose the picture again.";
             return (sent, Err(Refusal::invalid(message)));
         }
     };
@@ -228,7 +234,8 @@ fn check(
     user: &User,
     sent: &mut Sent,
 ) -> Result<(Photo, Bytes, (&'static str, u8)), Refusal> {
-    let choice = checked_filter(&sent.filter, sent.strength.as_deref()).map_err(Refusal::invalid)?;
+    let choice =
+        checked_filter(&sent.filter, sent.strength.as_deref()).map_err(Refusal::invalid)?;
     if let Some(mistake) = words_mistake(&sent.caption, &sent.alt) {
         return Err(Refusal::invalid(mistake));
     }

@@ -5,7 +5,8 @@ use http::StatusCode;
 use crate::support::{Browser, PASSWORD, STORES, Site, between, jpeg};
 
 async fn upload(browser: &mut Browser, caption: &str) -> String {
-    let fields = [("caption", caption), ("alt", "Hills by a lake"), ("filter", "amber"), ("strength", "80")];
+    let fields =
+        [("caption", caption), ("alt", "Hills by a lake"), ("filter", "amber"), ("strength", "80")];
     let answer = browser.upload("hills.jpg", &jpeg(800, 600), &fields).await;
     let location = answer.location();
     location.strip_prefix("/p/").expect("an upload leads to its photo").to_owned()
@@ -35,11 +36,15 @@ async fn from_sign_up_to_a_photo_in_somebodys_feed() {
         assert_eq!(ben.post("/u/anna/follow", &[("on", "true")]).await.location(), "/u/anna");
         ben.get("/u/anna").await.assert_says(200, "Following");
         let home = ben.get("/").await;
-        home.assert_says(200, &format!("<article class=\"card\" id=\"p-{photo}\" data-photo=\"{photo}\">"));
+        home.assert_says(
+            200,
+            &format!("<article class=\"card\" id=\"p-{photo}\" data-photo=\"{photo}\">"),
+        );
         let path = format!("/p/{photo}");
         assert_eq!(ben.post(&format!("{path}/like"), &[("on", "true")]).await.location(), path);
         ben.post(&format!("{path}/like"), &[("on", "true")]).await.location();
-        let comment = ben.post(&format!("{path}/comments"), &[("body", " <b>Well</b> seen ")]).await;
+        let comment =
+            ben.post(&format!("{path}/comments"), &[("body", " <b>Well</b> seen ")]).await;
         assert_eq!(comment.location(), format!("{path}#comments"));
         let page = ben.get(&path).await;
         page.assert_says(200, "data-likes=\"1\"");

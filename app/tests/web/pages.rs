@@ -50,7 +50,10 @@ async fn what_needs_a_login_leads_there_and_back() {
     let photo = anna.upload("a.jpg", &jpeg(640, 480), &[]).await.location().to_owned();
     let mut stranger = site.browser();
     assert_eq!(stranger.get("/upload").await.location(), "/login?next=/upload");
-    assert_eq!(stranger.get("/account?done=plan").await.location(), "/login?next=/account%3Fdone%3Dplan");
+    assert_eq!(
+        stranger.get("/account?done=plan").await.location(),
+        "/login?next=/account%3Fdone%3Dplan"
+    );
     let path = format!("{photo}/edit");
     assert_eq!(stranger.get(&path).await.location(), format!("/login?next={path}"));
     for (path, form) in [
@@ -94,7 +97,9 @@ async fn bad_addresses_and_forms_get_a_friendly_page() {
     let huge = "x".repeat(70_000);
     let huge = anna.post(&format!("{photo}/comments"), &[("body", &huge)]).await;
     huge.assert_says(413, "too large");
-    anna.post("/u/anna/follow", &[("on", "true")]).await.assert_says(422, "Nobody follows themselves");
+    anna.post("/u/anna/follow", &[("on", "true")])
+        .await
+        .assert_says(422, "Nobody follows themselves");
     anna.post("/explore", &[]).await.assert_says(405, "works differently");
     let mut ben = site.person("ben").await;
     ben.post(&format!("{photo}/delete"), &[]).await.assert_says(403, "belongs to somebody else");
@@ -133,7 +138,10 @@ async fn renditions_are_immutable_and_originals_unreachable() {
     let photo = anna.upload("a.jpg", &jpeg(1_200, 800), &[]).await.location().to_owned();
     let page = anna.get(&photo).await.text();
     let srcset = between(&page, "srcset=\"", "\"");
-    assert!(srcset.contains("320w") && srcset.contains("640w") && srcset.contains("1080w"), "{srcset}");
+    assert!(
+        srcset.contains("320w") && srcset.contains("640w") && srcset.contains("1080w"),
+        "{srcset}"
+    );
     assert!(!srcset.contains("2048w"), "{srcset}");
     assert!(page.contains("width=\"1200\" height=\"800\""));
     let served = site.state.telemetry.counters.get("assets.served_bytes");

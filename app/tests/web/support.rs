@@ -216,7 +216,8 @@ pub fn multipart(file: &str, picture: &[u8], fields: &[(&str, &str)]) -> (String
     let boundary = "----the-boundary-of-a-test";
     let mut body = Vec::new();
     for (name, value) in fields {
-        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        let head =
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(value.as_bytes());
         body.extend_from_slice(b"\r\n");

@@ -94,7 +94,9 @@ async fn words_that_do_not_fit_are_refused() {
     let mut anna = site.person("anna").await;
     let picture = jpeg(64, 48);
     let long = "x".repeat(2_001);
-    anna.upload("a.jpg", &picture, &[("caption", &long)]).await.assert_says(422, "A caption may have");
+    anna.upload("a.jpg", &picture, &[("caption", &long)])
+        .await
+        .assert_says(422, "A caption may have");
     let long = "x".repeat(501);
     anna.upload("a.jpg", &picture, &[("alt", &long)]).await.assert_says(422, "A description may");
     let long = "x".repeat(40_000);
