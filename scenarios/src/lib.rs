@@ -7,7 +7,9 @@
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod doctor;
 pub mod experiment;
+pub mod machine;
 pub mod plan;
 pub mod progress;
 pub mod run;

@@ -5,7 +5,13 @@
 
 use std::process::ExitCode;
 
+use super::balancer::{self, BalancerArgs};
+use super::cdn::{self, CdnArgs};
+use super::http::run_role;
 use super::launch::{self, LaunchArgs};
+use super::link::{self, LinkArgs};
+use super::null_server::{self, NullServerArgs};
+use super::standins::{dynamodb, s3, sqs};
 
 /// A role of the binary.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -13,6 +19,34 @@ pub enum Role {
     /// Set up a program's budget and cores, and become it.
     #[command(hide = true)]
     Launch(LaunchArgs),
+    /// Spread requests over web servers.
+    #[command(hide = true)]
+    Balancer(BalancerArgs),
+    /// Be an edge of a CDN in front of an object store.
+    #[command(hide = true)]
+    Cdn(CdnArgs),
+    /// Add distance and bandwidth in front of an address.
+    #[command(hide = true)]
+    Link(LinkArgs),
+    /// Answer every request with the same 1 KiB.
+    #[command(hide = true)]
+    NullServer(NullServerArgs),
+    /// Speak the API of a cloud service.
+    #[command(hide = true, subcommand)]
+    Standin(StandIn),
+}
+
+/// A cloud service on loopback.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum StandIn {
+    /// DynamoDB: the router in front of its nodes.
+    Dynamodb(dynamodb::RouterArgs),
+    /// One node of DynamoDB.
+    DynamodbNode(dynamodb::NodeArgs),
+    /// S3.
+    S3(s3::S3Args),
+    /// SQS.
+    Sqs(sqs::SqsArgs),
 }
 
 /// Plays a role until it is told to stop (SIGTERM).
@@ -20,7 +54,30 @@ pub enum Role {
 /// # Errors
 /// The role could not begin, such as an address in use.
 pub fn run(role: Role) -> anyhow::Result<ExitCode> {
+    log_to_stderr();
     match role {
+        // It does not come back: it becomes the program.
         Role::Launch(args) => match launch::run(args)? {},
+        Role::Balancer(args) => balancer::run(args)?,
+        Role::Cdn(args) => cdn::run(args)?,
+        Role::Link(args) => link::run(args)?,
+        Role::NullServer(args) => null_server::run(args)?,
+        Role::Standin(StandIn::Dynamodb(args)) => run_role(dynamodb::run_router(args))?,
+        Role::Standin(StandIn::DynamodbNode(args)) => run_role(dynamodb::run_node(args))?,
+        Role::Standin(StandIn::S3(args)) => run_role(s3::run(args))?,
+        Role::Standin(StandIn::Sqs(args)) => run_role(sqs::run(args))?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A role's talk goes to its log file, without colours. `RUST_LOG` chooses what.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    // The command line may have set one up already; then that one serves.
+    let _already_set = subscriber.try_init();
 }

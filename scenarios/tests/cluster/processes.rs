@@ -76,8 +76,9 @@ async fn nothing_outlives_a_parent_that_was_killed() {
     let marker = place.path().display();
     // The parent is a process of its own: a shell that starts one child through `launch` and waits.
     let script = format!(
-        "{LIGHTMETER} launch --parent $$ -- /bin/sh -c 'echo up; while :; do sleep 1; done #{marker}' & wait"
+        "{LIGHTMETER} launch --parent $$ -- /bin/sh -c 'echo up; exec tail -f {marker}/file' & wait"
     );
+    std::fs::write(place.path().join("file"), "").expect("a file can be written");
     let mut parent = tokio::process::Command::new("/bin/sh")
         .args(["-c", &script])
         .stdout(Stdio::piped())
@@ -86,8 +87,12 @@ async fn nothing_outlives_a_parent_that_was_killed() {
     let stdout = parent.stdout.take().expect("its output is piped");
     let line = BufReader::new(stdout).lines().next_line().await.expect("its output can be read");
     assert_eq!(line.as_deref(), Some("up"));
+    let children = || processes_naming(place.path());
+    while !children().iter().any(|child| child.contains(": tail -f")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     parent.kill().await.expect("it can be killed");
-    until_none("processes", || processes_naming(place.path())).await;
+    until_none("processes", children).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
