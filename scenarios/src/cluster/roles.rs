@@ -3,6 +3,7 @@
 //! People do not start these: the cluster starts its own binary again with another first word. The command
 //! line (`cli`) flattens this enum into its own, hidden from the help.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::balancer::{self, BalancerArgs};
@@ -16,6 +17,13 @@ use super::standins::{dynamodb, s3, sqs};
 /// A role of the binary.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Role {
+    /// Be the photo app: `app serve`, `app work`, `app migrate`, `app seed`, with its own flags.
+    #[command(hide = true, disable_help_flag = true)]
+    App {
+        /// As for the program `photo-app`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Set up a program's budget and cores, and become it.
     #[command(hide = true)]
     Launch(LaunchArgs),
@@ -54,8 +62,16 @@ pub enum StandIn {
 /// # Errors
 /// The role could not begin, such as an address in use.
 pub fn run(role: Role) -> anyhow::Result<ExitCode> {
-    log_to_stderr();
+    // The app has logs of its own; `launch` becomes another program.
+    if !matches!(role, Role::App { .. } | Role::Launch(_)) {
+        log_to_stderr();
+    }
     match role {
+        Role::App { arguments } => {
+            let program = OsString::from("photo-app");
+            let line = std::iter::once(program).chain(arguments).collect();
+            return Ok(photo_app::cli::run(line));
+        }
         // It does not come back: it becomes the program.
         Role::Launch(args) => match launch::run(args)? {},
         Role::Balancer(args) => balancer::run(args)?,

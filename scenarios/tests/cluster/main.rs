@@ -9,5 +9,6 @@ mod cdn;
 mod links;
 mod processes;
 mod services;
+mod stacks;
 mod support;
 mod web;
