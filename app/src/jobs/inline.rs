@@ -45,3 +45,22 @@ impl JobQueue for InlineQueue {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::local::LocalAssets;
+    use crate::jobs::conformance::{self, Uploads};
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test]
+    async fn keeps_every_promise() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let assets = LocalAssets::open(folder.path(), "/assets").expect("it can be opened");
+        let uploads = Uploads::new(Arc::new(MemoryStore::new()), Arc::new(assets)).await;
+        conformance::check_all(uploads, |renderer| async {
+            Arc::new(InlineQueue::new(renderer)) as Arc<dyn JobQueue>
+        })
+        .await;
+    }
+}

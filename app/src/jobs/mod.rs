@@ -3,6 +3,7 @@
 //! [`JobQueue`] has two backends: `inline` (done before `submit` returns) and `sqs` (done by `worker`, in a process started
 //! with `photo-app work`). Every job is safe to run twice, because a queue delivers at least once.
 
+pub mod conformance;
 pub mod inline;
 pub mod renditions;
 pub mod sqs;
