@@ -1,0 +1,56 @@
+//! Pictures in, pictures out: the imaging room judged from outside.
+//!
+//! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
+//! compares whole pictures with stored ones; `formats` checks which files are understood; `bad_input` that no file does harm.
+//! `UPDATE_GOLDEN=1 cargo nextest run -p photo-app --test golden` stores new pictures; look at them before committing.
+
+mod bad_input;
+mod formats;
+mod kernels;
+mod pictures;
+
+use image::RgbImage;
+use photo_app::imaging::{Limits, RenderRequest, filters};
+
+/// A picture of whole numbers, the same on every machine: gradients, steps, and a texture without order.
+pub fn test_card(width: u32, height: u32) -> RgbImage {
+    let mut state = 0x2545_F491_u32;
+    RgbImage::from_fn(width, height, |x, y| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = (state >> 27) as u8;
+        let red = (x * 255 / width.max(2).saturating_sub(1)).min(255) as u8;
+        let green = (y * 255 / height.max(2).saturating_sub(1)).min(255) as u8;
+        let blue = if (x / 8 + y / 8) % 2 == 0 { 224 } else { 16 };
+        image::Rgb([red, green, blue + noise / 2])
+    })
+}
+
+/// The request that changes nothing but the size.
+pub fn plain<'a>(bytes: &'a [u8], widths: &'a [u32]) -> RenderRequest<'a> {
+    RenderRequest {
+        bytes,
+        filter: filters::ORIGINAL,
+        strength: 100,
+        watermark: false,
+        widths,
+        limits: Limits::default(),
+    }
+}
+
+/// A small generator for tests that need many random bytes.
+pub struct Random(pub u32);
+
+impl Random {
+    /// 32 bits.
+    pub fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    /// Less than `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.next() as usize % bound
+    }
+}
