@@ -58,7 +58,11 @@ async fn fetch(url: &str, header: Option<(&str, &str)>) -> http::Response<Bytes>
 /// The error code of a refused call.
 macro_rules! code {
     ($call:expr) => {
-        $call.await.expect_err("refused").as_service_error().and_then(|error| error.meta().code().map(str::to_owned))
+        $call
+            .await
+            .expect_err("refused")
+            .as_service_error()
+            .and_then(|error| error.meta().code().map(str::to_owned))
     };
 }
 
@@ -150,7 +154,10 @@ async fn objects_and_their_headers_survive_a_restart() {
     let after = start(folder.path()).await;
     let found = after.client.get_object().bucket(BUCKET).key("a/1").send().await.expect("get");
     assert_eq!(found.content_type(), Some("text/plain"));
-    assert_eq!(found.metadata().and_then(|all| all.get("colour")).map(String::as_str), Some("blue"));
+    assert_eq!(
+        found.metadata().and_then(|all| all.get("colour")).map(String::as_str),
+        Some("blue")
+    );
     assert_eq!(found.body.collect().await.expect("a body").into_bytes().as_ref(), b"two");
     let listed = after.client.list_objects_v2().bucket(BUCKET).send().await.expect("list");
     assert_eq!(listed.contents().len(), 1);

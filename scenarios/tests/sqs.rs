@@ -44,7 +44,8 @@ impl Standin {
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve(listener, Arc::new(service), stop.clone()));
-        let config = sdk_config(Some(&endpoint), CallLimits::LARGE).await.expect("a sound endpoint");
+        let config =
+            sdk_config(Some(&endpoint), CallLimits::LARGE).await.expect("a sound endpoint");
         Self { endpoint, client: Client::new(&config), stop, server }
     }
 

@@ -19,8 +19,9 @@ use tokio::task::spawn_blocking;
 use super::{AssetError, AssetKey, Assets};
 use crate::model::PhotoId;
 
-/// A folder that a delete of a sibling just removed is made again this often.
-const FOLDER_ATTEMPTS_MAX: u32 = 4;
+/// A folder that a delete of a sibling just removed is made again this often. Once is usual; more only when puts and deletes of
+/// one photo chase each other.
+const FOLDER_ATTEMPTS_MAX: u32 = 100;
 /// Whoever serves the files may read them.
 const FILE_MODE: u32 = 0o644;
 
@@ -138,15 +139,16 @@ impl Assets for LocalAssets {
 /// the attempts.
 fn in_folder<T>(file: &Path, work: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
     let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut attempt = 1;
+    let mut attempts_left = FOLDER_ATTEMPTS_MAX;
     loop {
-        match work(folder) {
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound && attempt < FOLDER_ATTEMPTS_MAX =>
-            {
-                fs::create_dir_all(folder)?;
-                attempt += 1;
-            }
+        let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let done = match work(folder) {
+            Err(error) if missing(&error) => fs::create_dir_all(folder).and(Err(error)),
+            done => done,
+        };
+        attempts_left -= 1;
+        match done {
+            Err(error) if missing(&error) && attempts_left > 0 => {}
             done => return done,
         }
     }

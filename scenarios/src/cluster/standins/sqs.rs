@@ -261,19 +261,19 @@ fn batch<T: DeserializeOwned>(
     let request: Batch<T> = parse(body)?;
     if request.entries.is_empty() {
         let (kind, code) = ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest");
-        return Err(ApiError::batch(kind, code, "There should be at least one entry."));
+        return Err(ApiError::with_code(kind, code, "There should be at least one entry."));
     }
     if request.entries.len() > BATCH_MAX {
         let kind = "TooManyEntriesInBatchRequest";
         let code = "AWS.SimpleQueueService.TooManyEntriesInBatchRequest";
-        return Err(ApiError::batch(kind, code, "At most ten entries are permitted."));
+        return Err(ApiError::with_code(kind, code, "At most ten entries are permitted."));
     }
     let mut ids: Vec<&String> = request.entries.iter().map(&id).collect();
     ids.sort();
     if ids.windows(2).any(|pair| pair[0] == pair[1]) {
         let (kind, code) =
             ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct");
-        return Err(ApiError::batch(kind, code, "Two entries have the same Id."));
+        return Err(ApiError::with_code(kind, code, "Two entries have the same Id."));
     }
     let queue = name_of(&request.queue_url).to_owned();
     let mut answer = BatchAnswer::default();

@@ -47,7 +47,7 @@ impl ApiError {
         Self { kind, query_code: kind, message: message.into() }
     }
 
-    pub(super) fn batch(kind: &'static str, query_code: &'static str, message: &str) -> Self {
+    pub(super) fn with_code(kind: &'static str, query_code: &'static str, message: &str) -> Self {
         Self { kind, query_code, message: message.to_owned() }
     }
 }

@@ -220,7 +220,9 @@ impl QueueService {
                 Ok(json!({}))
             }
             Change::Gone | Change::NotInFlight => {
-                Err(ApiError::named("MessageNotInflight", "The message is not in flight."))
+                let kind = "MessageNotInflight";
+                let code = "AWS.SimpleQueueService.MessageNotInflight";
+                Err(ApiError::with_code(kind, code, "The message is not in flight."))
             }
         }
     }
