@@ -13,7 +13,7 @@ mod collect;
 mod honesty;
 
 pub use collect::collect;
-pub use honesty::{Honesty, honesty};
+pub use honesty::{Honesty, honesty, rests_on};
 
 /// Share of sends more than a millisecond late that is worth a word: at 1 % the lateness touches the 99th percentile.
 pub const LATE_SENDS_MAX: f64 = 0.01;
