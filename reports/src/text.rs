@@ -87,9 +87,14 @@ pub fn bytes(value: u64) -> String {
     format!("{} {}", number(scaled), UNITS[unit])
 }
 
-/// `[1.9, 2.3]` -> `1.90 to 2.30`.
+/// `[1.9, 2.3]` -> `1.90 to 2.30`; both ends with the decimals of the upper one.
 pub fn interval(low: f64, high: f64) -> String {
-    format!("{} to {}", ratio(low), ratio(high))
+    let decimals = match high {
+        high if high < 5.0 => 2,
+        high if high < 20.0 => 1,
+        _ => return format!("{} to {}", number(low), ratio(high)),
+    };
+    format!("{low:.decimals$} to {high:.decimals$}")
 }
 
 /// The cure as part of a sentence: `Cache` -> `the cache`, `DynamoDB` and `S3 + CDN` stay as they are.

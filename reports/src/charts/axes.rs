@@ -60,11 +60,20 @@ fn log_ticks(min: f64, max: f64) -> Vec<f64> {
     if dense.len() <= 7 { dense } else { fine(&[1.0]) }
 }
 
-/// Powers of two across a range of ratios: the steps in which rooms think of ratios. Every second one when there are many.
+/// Ratios across a range, 1 among them: tenths when all is close to 1, the steps in which rooms think of ratios when not, powers of
+/// two when far apart, and every second one of those when there are many.
 pub fn ratio_ticks(min: f64, max: f64) -> Vec<f64> {
-    let (first, last) = (min.log2().ceil() as i32, max.log2().floor() as i32);
-    let step = ((last - first) / 6 + 1).max(1);
-    (first..=last).filter(|p| p % step == 0).map(|p| 2f64.powi(p)).collect()
+    const STEPS: [f64; 12] = [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0];
+    let inside = |v: &f64| *v >= min && *v <= max;
+    if max / min < 3.0 {
+        (4..=25).map(|tenths| f64::from(tenths) / 10.0).filter(inside).collect()
+    } else if max / min < 16.0 {
+        STEPS.into_iter().filter(inside).collect()
+    } else {
+        let (first, last) = (min.log2().ceil() as i32, max.log2().floor() as i32);
+        let step = ((last - first) / 8 + 1).max(1);
+        (first..=last).filter(|p| p % step == 0).map(|p| 2f64.powi(p)).collect()
+    }
 }
 
 /// 0.5 -> `0.5x`.
@@ -119,15 +128,14 @@ impl Canvas<'_> {
     pub fn heading(&self, heading: &Heading<'_>) -> f64 {
         let Size { title, small, .. } = self.size;
         let margin = self.margin();
-        let (word, ink) =
-            if heading.simulated { ("SIMULATED", Ink::After) } else { ("REAL", Ink::Before) };
+        let word = if heading.simulated { "SIMULATED" } else { "REAL" };
         let stamp_width = text_width(word, small) * 1.12 + small;
         let right = self.width() - margin;
         let top = margin * 0.8;
         let stamp = Area { x0: right - stamp_width, y0: top, x1: right, y1: top + small * 1.7 };
-        self.frame(stamp, ink, 2);
+        self.frame(stamp, Ink::Text, 2);
         let middle = ((stamp.x0 + stamp.x1) / 2.0, (stamp.y0 + stamp.y1) / 2.0);
-        self.bold(middle, word, small, ink, Anchor::Middle);
+        self.bold(middle, word, small, Ink::Text, Anchor::Middle);
         let mut y = top + title * 0.6;
         let room = right - stamp_width - margin * 2.0;
         for line in wrap(heading.title, title * 1.06, room) {
@@ -213,7 +221,7 @@ impl Canvas<'_> {
 
     /// Room that the x axis takes below a plot.
     pub fn x_axis_height(&self) -> f64 {
-        self.size.small * 3.4
+        self.size.small * 3.5
     }
 
     /// Instead of a plot: why there is none.
@@ -244,8 +252,9 @@ mod tests {
         assert_eq!(linear_ticks(0.0, 430.0), vec![0.0, 100.0, 200.0, 300.0, 400.0]);
         assert_eq!(log_ticks(0.9, 60.0), vec![1.0, 2.0, 5.0, 10.0, 20.0, 50.0]);
         assert_eq!(log_ticks(0.1, 10_000.0).len(), 6);
-        assert_eq!(ratio_ticks(0.4, 9.0), vec![0.5, 1.0, 2.0, 4.0, 8.0]);
-        assert_eq!(ratio_ticks(0.9, 1.1), vec![1.0]);
+        assert_eq!(ratio_ticks(0.4, 20.0), vec![0.5, 1.0, 2.0, 4.0, 8.0, 16.0]);
+        assert_eq!(ratio_ticks(0.4, 4.5), vec![0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0]);
+        assert_eq!(ratio_ticks(0.85, 1.15), vec![0.9, 1.0, 1.1]);
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Canvas<'_> {
     /// given as their points); a thin leader joins them when the place is not next to the point.
     pub fn place_label(&self, at: At, text: &str, ink: Ink, bounds: Area, lines: &[Vec<At>]) {
         let size = self.size.text;
-        let (width, height) = (text_width(text, size) * 1.06, size * 1.2);
+        let (width, height) = (text_width(text, size) * 1.12, size * 1.25);
         let mut best: Option<(f64, At, f64)> = None;
         for distance in [14.0, 26.0, 44.0, 70.0, 100.0, 140.0] {
             for direction in 0..16 {

@@ -34,7 +34,8 @@ pub fn latency(
         let top =
             canvas.heading(&Heading { title: &title, simulated, keys: keys(&sides, slo.quantile) });
         let note = few_samples(&sides, slo.quantile);
-        let below = canvas.x_axis_height() + if note.is_some() { size.small * 2.8 } else { 6.0 };
+        let below = canvas.x_axis_height()
+            + if note.is_some() { size.small * if size.narrow { 3.4 } else { 2.0 } } else { 6.0 };
         let left = if size.narrow { 66.0 } else { 112.0 };
         let plot = Area {
             x0: left,
@@ -55,7 +56,7 @@ pub fn latency(
         let unit = arrow.scalability.unit;
         canvas.x_axis(plot, &x, &x.ticks(), &format!("offered load, {unit} per second"), number);
         if let Some(note) = note {
-            let at = (canvas.margin(), plot.y1 + canvas.x_axis_height() + size.small * 0.2);
+            let at = (canvas.margin(), plot.y1 + canvas.x_axis_height() + size.small * 0.6);
             canvas.paragraph(
                 at,
                 &note,

@@ -181,7 +181,7 @@ fn cures(canvas: &Canvas<'_>, drawn: &[Drawn<'_>], plot: Area, x: &Scale, y: &Sc
         let label = if canvas.size.narrow {
             cure.label.to_owned()
         } else {
-            format!("{}  {}x · {}x", cure.label, ratio(cure.x), ratio(cure.y))
+            format!("{} · {}x · {}x", cure.label, ratio(cure.x), ratio(cure.y))
         };
         canvas.place_label(tip, &label, cure.ink, plot, &lines);
     }

@@ -26,7 +26,7 @@ struct Row {
 pub fn pairs(arrow: &ArrowAnalysis<'_>, size: Size, simulated: bool) -> String {
     let rows = rows(arrow);
     let title = format!("{}: what each pair showed", arrow.arrow.label);
-    let row_height = if size.narrow { 84.0 } else { 112.0 };
+    let row_height = if size.narrow { 92.0 } else { 124.0 };
     let extra = if size.narrow { 190.0 } else { 200.0 };
     let height = (row_height * rows.len() as f64 + extra) as u32;
     draw(size, height, &title, |canvas| {
@@ -51,13 +51,12 @@ pub fn pairs(arrow: &ArrowAnalysis<'_>, size: Size, simulated: bool) -> String {
             let y0 = plot.y0 + step * index as f64;
             draw_row(canvas, row, Area { y0, y1: y0 + step, ..plot }, &x);
         }
-        canvas.line(&[(x.at(1.0), plot.y0), (x.at(1.0), plot.y1)], Ink::Muted, 2);
         let name = if size.narrow {
-            "← worse    ratio    better →"
+            "← worse · ratio · better →"
         } else {
-            "← worse          ratio, before against after          better →"
+            "← worse · ratio of the two sides · better →"
         };
-        canvas.x_axis(plot, &x, &ticks(&x), name, ratio_label);
+        canvas.x_axis(plot, &x, &ratio_ticks(x.min, x.max), name, ratio_label);
     })
 }
 
@@ -97,45 +96,34 @@ fn scale(rows: &[Row], plot: Area) -> Scale {
     Scale { min: low, max: high, from: plot.x0, to: plot.x1, log: true }
 }
 
-/// Powers of two, or tenths when all is close to 1.
-fn ticks(x: &Scale) -> Vec<f64> {
-    if x.max / x.min < 3.0 {
-        (5..=20)
-            .map(|tenths| f64::from(tenths) / 10.0)
-            .filter(|v| *v >= x.min && *v <= x.max)
-            .collect()
-    } else {
-        ratio_ticks(x.min, x.max)
-    }
-}
-
 fn draw_row(canvas: &Canvas<'_>, row: &Row, area: Area, x: &Scale) {
     let size = canvas.size;
     let text_height = size.text * 1.7;
     let lane = Area { y0: area.y0 + text_height, y1: area.y1 - 6.0, ..area };
     canvas.line(&[(area.x0, area.y0), (area.x1, area.y0)], Ink::Grid, 1);
     canvas.fill(Area { x0: x.at(1.0 / row.band), x1: x.at(row.band), ..lane }, Ink::Band);
+    canvas.line(&[(x.at(1.0), lane.y0), (x.at(1.0), lane.y1)], Ink::Muted, 2);
     let caption = (area.x0 + 6.0, area.y0 + text_height * 0.55);
     let mark = if row.must_not_change { " (must not change)" } else { "" };
     canvas.bold(caption, &format!("{}{mark}", row.label), size.text, Ink::Text, Anchor::Left);
     let outcome = match row.mean.filter(|_| row.verdict != Verdict::NotComparable) {
-        Some(mean) if !size.narrow => format!("{}x  {}", ratio(mean), row.verdict.as_str()),
+        Some(mean) if !size.narrow => format!("{}x {}", ratio(mean), row.verdict.as_str()),
         Some(mean) => format!("{}x", ratio(mean)),
         None => row.verdict.as_str().to_owned(),
     };
     canvas.text((area.x1 - 6.0, caption.1), &outcome, size.small, Ink::Muted, Anchor::Right);
-    let middle = (lane.y0 + lane.y1) / 2.0;
-    let spread = (lane.y1 - lane.y0) * 0.26;
+    // Pairs above, the mean below them; neighbouring pairs a little apart, so that equal ratios do not hide each other.
+    let height = lane.y1 - lane.y0;
     for (index, ratio) in row.ratios.iter().enumerate() {
-        // Neighbouring pairs on different heights, so that equal ratios do not hide each other.
-        let y = middle + spread * (((index % 3) as f64) - 1.0);
+        let y = lane.y0 + height * (0.18 + 0.14 * (index % 3) as f64);
         canvas.marker((x.at(*ratio), y), Marker::Circle, 5.0, Ink::Muted, false);
     }
     let (Some(mean), Some(interval)) = (row.mean, row.interval) else { return };
+    let middle = lane.y0 + height * 0.78;
     let (low, high) = (x.at(interval.low), x.at(interval.high));
     canvas.line(&[(low, middle), (high, middle)], Ink::After, 4);
     for end in [low, high] {
-        canvas.line(&[(end, middle - 9.0), (end, middle + 9.0)], Ink::After, 3);
+        canvas.line(&[(end, middle - 8.0), (end, middle + 8.0)], Ink::After, 3);
     }
     canvas.marker((x.at(mean), middle), Marker::Diamond, 8.0, Ink::After, false);
 }

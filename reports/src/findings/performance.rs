@@ -11,7 +11,7 @@ use crate::capacity::judges;
 use crate::stats::bootstrap::Interval;
 use crate::stats::compare::{Better, Comparison, Pair, compare};
 use crate::stats::geometric_mean;
-use crate::stats::quantile::{Quantile, quantile};
+use crate::stats::quantile::{Quantile, paired_quantile};
 use crate::summary::Verdict;
 use crate::text::{cure, interval, milliseconds, number, percent, ratio};
 
@@ -191,7 +191,7 @@ fn figure<'r>(
             histogram += one;
         }
     }
-    match quantile(&histogram, measure.quantile) {
+    match paired_quantile(&histogram, measure.quantile) {
         Quantile::Known { value, .. } => Ok((value / 1_000.0, trial)),
         Quantile::TooFew { sample_count, needed } => {
             Err(format!("{sample_count} samples, {needed} are needed"))

@@ -155,9 +155,9 @@ pub enum Warning {
     },
     /// The objective's quantile rests on few samples.
     FewSamples {
-        /// The experiment.
-        experiment: String,
-        /// The quantile.
+        /// The experiments.
+        experiments: Vec<String>,
+        /// The quantile of the one with the fewest.
         quantile: f64,
         /// Fewest samples of a step.
         fewest: u64,
@@ -287,8 +287,9 @@ impl Warning {
                 number(*in_flight),
                 number(*expected)
             ),
-            Warning::FewSamples { experiment, quantile, fewest, needed } => format!(
-                "{experiment}: steps of a search were judged at the {} quantile with as few as {} samples; {} are needed to print it.",
+            Warning::FewSamples { experiments, quantile, fewest, needed } => format!(
+                "{}: steps of a search were judged at the {} quantile with as few as {} samples; {} are needed to print it.",
+                experiments.join(", "),
                 percent(*quantile),
                 grouped(*fewest as i64),
                 grouped(*needed as i64)

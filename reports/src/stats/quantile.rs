@@ -13,6 +13,10 @@ pub const SAMPLES_BEYOND_MIN: u64 = 100;
 /// the median with 95 % probability: 1 - 2 x 0.5^6 = 96.9 %, whereas 1 - 2 x 0.5^5 = 93.8 %.
 pub const MEDIAN_SAMPLES_MIN: u64 = 6;
 
+/// Samples that the median of one trial needs when it only enters a pair: it is not shown by itself, and how unsure it is shows in the
+/// spread of the pairs. Three are the fewest for which the median is not simply the mean of the extremes.
+pub const PAIRED_MEDIAN_SAMPLES_MIN: u64 = 3;
+
 /// Above this many samples the binomial is close enough to a normal distribution.
 const EXACT_COUNT_MAX: u64 = 400;
 
@@ -67,8 +71,21 @@ pub fn samples_needed(q: f64) -> u64 {
 
 /// The quantile `q` (0 to 1) of a histogram with its 95 % interval, or why there is none.
 pub fn quantile(histogram: &Histogram<u64>, q: f64) -> Quantile {
-    let count = histogram.len();
+    at_least(histogram, q, samples_needed(q))
+}
+
+/// The same for a trial that enters a pair: only the median may rest on fewer samples.
+pub fn paired_quantile(histogram: &Histogram<u64>, q: f64) -> Quantile {
     let needed = samples_needed(q);
+    at_least(
+        histogram,
+        q,
+        if needed == MEDIAN_SAMPLES_MIN { PAIRED_MEDIAN_SAMPLES_MIN } else { needed },
+    )
+}
+
+fn at_least(histogram: &Histogram<u64>, q: f64, needed: u64) -> Quantile {
+    let count = histogram.len();
     if count < needed {
         return Quantile::TooFew { sample_count: count, needed };
     }
@@ -157,6 +174,13 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_median_inside_a_pair_needs_three() {
+        assert_eq!(paired_quantile(&histogram([10, 30, 20]), 0.5).value(), Some(20.0));
+        assert_eq!(paired_quantile(&histogram([10, 30]), 0.5).value(), None);
+        assert_eq!(paired_quantile(&histogram(1..=1_999), 0.95).value(), None);
     }
 
     #[test]

@@ -174,6 +174,34 @@ fn of_searches(
     }
 }
 
+/// One warning for all experiments, with the figures of the one that has the fewest samples.
+fn few_samples(
+    experiment: String,
+    quantile: f64,
+    fewest: u64,
+    needed: u64,
+    found: &mut Vec<Warning>,
+) {
+    let earlier = found.iter_mut().find_map(|warning| match warning {
+        Warning::FewSamples { experiments, quantile, fewest, needed } => {
+            Some((experiments, quantile, fewest, needed))
+        }
+        _ => None,
+    });
+    match earlier {
+        None => {
+            let experiments = vec![experiment];
+            found.push(Warning::FewSamples { experiments, quantile, fewest, needed });
+        }
+        Some((experiments, its_quantile, its_fewest, its_needed)) => {
+            experiments.push(experiment);
+            if fewest < *its_fewest {
+                (*its_quantile, *its_fewest, *its_needed) = (quantile, fewest, needed);
+            }
+        }
+    }
+}
+
 /// The worst trial of each instance that used more than its budget, and of each part without one that was busy.
 fn of_instances(run: &RunRecord, trials: &[Trial], found: &mut Vec<Warning>) {
     let mut over: BTreeMap<&str, Warning> = BTreeMap::new();
