@@ -165,12 +165,7 @@ fn of_searches(
         }
     }
     if fewest < needed {
-        found.push(Warning::FewSamples {
-            experiment: id(),
-            quantile: slo.quantile,
-            fewest,
-            needed,
-        });
+        few_samples(id(), slo.quantile, fewest, needed, found);
     }
 }
 
