@@ -9,6 +9,9 @@ pub mod conformance;
 pub mod counted;
 pub mod dynamodb;
 pub mod memory;
+pub mod mysql;
+pub mod replicated;
+pub mod sharded;
 mod sql;
 pub mod sqlite;
 

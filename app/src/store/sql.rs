@@ -125,7 +125,8 @@ macro_rules! writing {
             let outcome: Result<_, $crate::store::sql::SqlError> = async {
                 let mut transaction = $store.begin().await?;
                 let $connection = &mut *transaction;
-                let value = $body.await?;
+                let value: Result<_, $crate::store::sql::SqlError> = $body.await;
+                let value = value?;
                 transaction.commit().await?;
                 Ok(value)
             }
