@@ -19,6 +19,7 @@ pub mod model;
 pub mod password;
 pub mod router;
 pub mod routes;
+pub mod seed;
 pub mod server;
 pub mod session;
 pub mod state;

@@ -234,3 +234,8 @@ pub trait Store: Send + Sync {
 pub fn clamp_limit(limit: usize) -> usize {
     limit.clamp(1, PAGE_LIMIT_MAX)
 }
+
+/// Whether all letters are letters of names (a-z, 0-9, _): anything else is in no row.
+pub fn is_name_text(text: &str) -> bool {
+    text.bytes().all(|letter| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}

@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::store::mysql::{FollowEnd, MysqlStore};
 use crate::store::{
-    LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, clamp_limit,
+    LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, clamp_limit, is_name_text,
 };
 
 /// A reservation of a name is given up when its account did not come within this time: creating one takes milliseconds.
@@ -146,7 +146,7 @@ impl Store for ShardedStore {
     }
     /// 2 statements on 2 shards.
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
-        if !crate::store::sql::is_name_text(name) {
+        if !is_name_text(name) {
             return Ok(None);
         }
         match self.shard(place_of_name(name)).owner_of_name(name).await? {

@@ -5,7 +5,7 @@
 //! supply the connection types and the one query that the two planners need told differently: the feed.
 
 use crate::model::{Author, Comment, Photo, PhotoCard, PhotoId, User, UserId, Version, VersionId};
-use crate::store::StoreError;
+use crate::store::{StoreError, is_name_text};
 
 /// How often a transaction that lost a deadlock or met a busy lock is begun again before the caller hears of it. Under 64
 /// tasks on one row two attempts sufficed; ten leave room and still end.
@@ -53,11 +53,6 @@ pub(crate) fn is_orphan(error: &sqlx::Error) -> bool {
 /// a letter of names and a wildcard of LIKE; `~` sorts behind every letter of a name.
 pub(crate) fn name_range(prefix: &str) -> Option<(String, String)> {
     is_name_text(prefix).then(|| (prefix.to_owned(), format!("{prefix}~")))
-}
-
-/// Whether all letters are letters of names: anything else is in no row, and need not be compared under a collation.
-pub(crate) fn is_name_text(text: &str) -> bool {
-    text.bytes().all(|letter| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 /// The columns of [`PhotoRow`], from a table called `p`.

@@ -6,11 +6,11 @@
 use crate::model::{
     Author, Comment, CommentId, Feed, Page, PhotoCard, PhotoId, User, UserId, Version,
 };
-use crate::store::clamp_limit;
 use crate::store::sql::{
     AuthorRow, CardRow, CommentRow, NOBODY, SqlError, UserRow, VersionRow, all, card_columns,
-    is_name_text, maybe, name_range,
+    maybe, name_range,
 };
+use crate::store::{clamp_limit, is_name_text};
 
 use super::{Connection, Db};
 
