@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::arguments::{Arguments, Role};
 use crate::config::{Config, ConfigError, LogFormat, SeedConfig};
 use crate::jobs::{Job, worker};
+use crate::seed::SeedOptions;
 use crate::server;
 use crate::state::{self, AppState, WorkerParts};
 
@@ -81,9 +82,7 @@ fn start(role: CheckedRole) -> ExitCode {
                 CheckedRole::Serve(config) => serve(config).await,
                 CheckedRole::Work(config) => work(config).await,
                 CheckedRole::Migrate(config) => migrate(&config).await,
-                CheckedRole::Seed(seed) => {
-                    anyhow::bail!("seed is not part of this build: {}", seed.people)
-                }
+                CheckedRole::Seed(wanted) => seed(*wanted).await,
             }
         })
     });
@@ -141,6 +140,24 @@ async fn work(config: Config) -> anyhow::Result<()> {
     listen(listener, router, &state, stop).await?;
     sweep.await.context("the sweep died")?;
     worker.await.context("the worker died")?;
+    Ok(())
+}
+
+async fn seed(wanted: SeedConfig) -> anyhow::Result<()> {
+    let options = SeedOptions {
+        people: wanted.people,
+        photos: wanted.photos,
+        pictures: wanted.pictures,
+        follows_mean: f64::from(wanted.follows_mean),
+        seed: wanted.seed,
+        ..SeedOptions::default()
+    };
+    let manifest = state::seed(&wanted.config, &options).await?;
+    if let Some(path) = &wanted.manifest {
+        manifest.write(path)?;
+    }
+    let (people, photos, seed) = (manifest.people.len(), manifest.photos.len(), manifest.seed);
+    tracing::info!(people, photos, seed, "seeded");
     Ok(())
 }
 

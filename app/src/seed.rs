@@ -10,13 +10,13 @@ mod words;
 
 use std::path::Path;
 
-use argon2::password_hash::{PasswordHasher, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version as Argon2Version};
 use serde::Serialize;
 
 use crate::assets::{AssetError, AssetKey, Assets, RENDITION_WIDTHS};
 use crate::imaging::ImagingError;
 use crate::model::{Feed, PhotoId, UserId, VersionId};
+use crate::password::{self, PasswordError};
+use crate::session::{COOKIE_NAME, SessionError, Sessions, Viewer};
 use crate::store::{Store, StoreError};
 
 /// The version of the manifest.
@@ -25,6 +25,8 @@ pub const MANIFEST_SCHEMA: &str = "lightmeter/population/1";
 pub const PASSWORD: &str = "lightmeter-demo";
 /// People whose session cookie stands in the manifest; loads need no more at once.
 const COOKIES_MAX: usize = 500;
+/// Half of the salt of the shared password; the other half is the seed.
+const SALT: u64 = u64::from_le_bytes(*b"lightmtr");
 
 /// What to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,8 +98,11 @@ pub enum SeedError {
     #[error("a picture could not be painted")]
     Picture(#[from] ImagingError),
     /// The shared password could not be hashed.
-    #[error("the password could not be hashed: {0}")]
-    Password(String),
+    #[error("the password could not be hashed")]
+    Password(#[from] PasswordError),
+    /// The sessions of the manifest could not be started.
+    #[error("the sessions could not be started")]
+    Sessions(#[from] SessionError),
     /// The manifest could not be written.
     #[error("the manifest {path} could not be written")]
     Manifest {
@@ -160,12 +165,12 @@ impl Manifest {
     }
 }
 
-/// Fills an empty store. `sign` gives the Cookie header (`session=...`) of a person, if this kind of session can be made here.
+/// Fills an empty store. `sessions` starts those of the manifest; none where a session does not outlive its process.
 pub async fn seed(
     options: &SeedOptions,
     store: &dyn Store,
     assets: &dyn Assets,
-    sign: &dyn Fn(UserId) -> Option<String>,
+    sessions: Option<&dyn Sessions>,
 ) -> Result<Manifest, SeedError> {
     options.check()?;
     let anybody = store.search_users("", 1).await?;
@@ -173,25 +178,30 @@ pub async fn seed(
     if !anybody.is_empty() || !anything.items.is_empty() {
         return Err(SeedError::NotEmpty);
     }
-    let drawn = population::draw(options, &hash_password(options.seed)?);
+    // One argon2id hash for all: a thousand of them would take half a minute.
+    let hash = password::hash_now(PASSWORD, [options.seed, SALT])?;
+    let drawn = population::draw(options, &hash);
     let album = pictures::paint_all(options).await?;
-    pictures::store_all(&album, &drawn, options, assets).await?;
+    pictures::store_all(&album, &drawn, assets).await?;
     store.load(&drawn.population).await?;
-    Ok(manifest(options, &drawn, assets, sign))
+    let mut manifest = manifest(options, &drawn, assets);
+    if let Some(sessions) = sessions {
+        let users = drawn.population.users.iter().take(COOKIES_MAX);
+        for (person, user) in manifest.people.iter_mut().zip(users) {
+            let session = sessions.start(&Viewer::from(user)).await?;
+            person.cookie = Some(format!("{COOKIE_NAME}={session}"));
+        }
+    }
+    Ok(manifest)
 }
 
-fn manifest(
-    options: &SeedOptions,
-    drawn: &population::Drawn,
-    assets: &dyn Assets,
-    sign: &dyn Fn(UserId) -> Option<String>,
-) -> Manifest {
+fn manifest(options: &SeedOptions, drawn: &population::Drawn, assets: &dyn Assets) -> Manifest {
     let users = &drawn.population.users;
-    let people = users.iter().enumerate().map(|(rank, user)| ManifestPerson {
+    let people = users.iter().map(|user| ManifestPerson {
         id: user.id,
         name: user.name.clone(),
         password: PASSWORD,
-        cookie: if rank < COOKIES_MAX { sign(user.id) } else { None },
+        cookie: None,
         following_count: user.following_count,
     });
     let mut photos: Vec<_> = drawn.population.photos.iter().map(|(photo, _)| photo).collect();
@@ -210,18 +220,6 @@ fn manifest(
         photos: photos.collect(),
         assets_public: url.strip_suffix(&any.path()).unwrap_or(&url).to_owned(),
     }
-}
-
-/// One argon2id hash for all: a thousand of them would take half a minute. OWASP's first choice, as for everybody else.
-fn hash_password(seed: u64) -> Result<String, SeedError> {
-    let failed = |error: &dyn std::fmt::Display| SeedError::Password(error.to_string());
-    let mut salt = *b"lightmeter seed.";
-    salt[..8].copy_from_slice(&seed.to_le_bytes());
-    let salt = SaltString::encode_b64(&salt).map_err(|error| failed(&error))?;
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(|error| failed(&error))?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Argon2Version::V0x13, params);
-    let hash = argon2.hash_password(PASSWORD.as_bytes(), &salt);
-    Ok(hash.map_err(|error| failed(&error))?.to_string())
 }
 
 #[cfg(test)]

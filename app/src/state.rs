@@ -26,11 +26,15 @@ use crate::jobs::inline::InlineQueue;
 use crate::jobs::renditions::Renderer;
 use crate::jobs::sqs::SqsQueue;
 use crate::password::{LoginAttempts, Passwords};
+use crate::seed::{Manifest, SeedOptions};
 use crate::session::{CookieSessions, MemorySessions, RedisSessions, Sessions};
 use crate::store::cached::CachedStore;
 use crate::store::counted::CountedStore;
 use crate::store::dynamodb::DynamodbStore;
 use crate::store::memory::MemoryStore;
+use crate::store::mysql::MysqlStore;
+use crate::store::replicated::ReplicatedStore;
+use crate::store::sharded::ShardedStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CountHook, Store};
 use crate::telemetry::{CountedAssets, CountedJobs, Counters, Telemetry};
@@ -156,6 +160,21 @@ impl AppState {
     }
 }
 
+/// Makes the configured tables and fills them and the assets with a population.
+pub async fn seed(config: &Config, options: &SeedOptions) -> anyhow::Result<Manifest> {
+    migrate(config).await?;
+    let store = connect_store(config).await?;
+    let assets = connect_assets(config).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sessions = match config.sessions {
+        // They would end with this process.
+        SessionsSetting::Memory => None,
+        _ => Some(connect_sessions(config, &clock).await?),
+    };
+    let manifest = crate::seed::seed(options, &*store, &*assets, sessions.as_deref()).await?;
+    Ok(manifest)
+}
+
 /// Brings the tables of the configured store up to date. Stores without tables have nothing to do.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     let max = config.store_connections_max;
@@ -168,7 +187,21 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
                 .context("cannot reach DynamoDB")?;
             store.create_table().await.context("cannot create the table")?;
         }
-        other => anyhow::bail!("`--store {}` is not part of this build", other.as_str()),
+        StoreSetting::Mysql { url } => {
+            let store = MysqlStore::connect(url, max).await.context("cannot reach MySQL")?;
+            store.migrate().await.context("cannot migrate MySQL")?;
+        }
+        // The replicas follow the primary.
+        StoreSetting::Replicated { primary, .. } => {
+            let store = MysqlStore::connect(primary, max).await;
+            let store = store.context("cannot reach the primary")?;
+            store.migrate().await.context("cannot migrate the primary")?;
+        }
+        StoreSetting::Sharded { shards } => {
+            let store = ShardedStore::connect(shards, max).await;
+            let store = store.context("cannot reach the shards")?;
+            store.migrate().await.context("cannot migrate the shards")?;
+        }
     }
     Ok(())
 }
@@ -190,7 +223,17 @@ async fn connect_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             let store = DynamodbStore::connect(endpoint.as_deref(), table).await;
             Arc::new(store.context("cannot reach DynamoDB")?)
         }
-        other => anyhow::bail!("`--store {}` is not part of this build", other.as_str()),
+        StoreSetting::Mysql { url } => {
+            Arc::new(MysqlStore::connect(url, max).await.context("cannot reach MySQL")?)
+        }
+        StoreSetting::Replicated { primary, replicas } => {
+            let store = ReplicatedStore::connect(primary, replicas, max).await;
+            Arc::new(store.context("cannot reach the primary and its replicas")?)
+        }
+        StoreSetting::Sharded { shards } => {
+            let store = ShardedStore::connect(shards, max).await;
+            Arc::new(store.context("cannot reach the shards")?)
+        }
     })
 }
 

@@ -69,7 +69,6 @@ fn landscape_seed(seed: u64, picture: usize) -> u64 {
 pub(super) async fn store_all(
     album: &[Picture],
     drawn: &Drawn,
-    options: &SeedOptions,
     assets: &dyn Assets,
 ) -> Result<(), SeedError> {
     // The first photo of each picture, and of each picture with and without watermark, stores bytes; the others copy from it.
@@ -101,7 +100,6 @@ pub(super) async fn store_all(
             }
         }
     }
-    debug_assert!(options.photos as usize == drawn.pictures.len(), "a picture for each photo");
     each(firsts, async |(key, bytes)| assets.put(&key, bytes).await).await?;
     each(copies, async |(from, to)| {
         if assets.put_copy(&from, &to).await? {

@@ -1,11 +1,14 @@
 //! Tests of the whole seeding, over memory and SQLite with local assets.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::*;
 use crate::assets::local::LocalAssets;
 use crate::assets::rendition_widths;
+use crate::clock::SystemClock;
 use crate::model::{Plan, Progress};
+use crate::session::CookieSessions;
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -17,10 +20,6 @@ fn small() -> SeedOptions {
         follows_mean: 8.0,
         ..SeedOptions::default()
     }
-}
-
-fn sign(id: UserId) -> Option<String> {
-    Some(format!("session={id}"))
 }
 
 struct Place {
@@ -43,8 +42,8 @@ async fn the_same_seed_gives_the_same_population_in_any_store() {
     let sqlite = SqliteStore::open(place.folder.path().join("db"), 2).await.expect("opens");
     let memory = MemoryStore::new();
     let (one, other) = (place.assets("one").await, place.assets("other").await);
-    let first = seed(&small(), &memory, &one, &sign).await.expect("it is seeded");
-    let second = seed(&small(), &sqlite, &other, &sign).await.expect("it is seeded");
+    let first = seed(&small(), &memory, &one, None).await.expect("it is seeded");
+    let second = seed(&small(), &sqlite, &other, None).await.expect("it is seeded");
     assert_eq!(first, second);
     for person in &first.people {
         let (one, other) = (memory.user(person.id).await, sqlite.user(person.id).await);
@@ -53,7 +52,7 @@ async fn the_same_seed_gives_the_same_population_in_any_store() {
     let another = SeedOptions { seed: 2, ..small() };
     let memory = MemoryStore::new();
     let other = place.assets("another").await;
-    let third = seed(&another, &memory, &other, &sign).await.expect("it is seeded");
+    let third = seed(&another, &memory, &other, None).await.expect("it is seeded");
     assert_ne!(first.photos, third.photos);
 }
 
@@ -61,7 +60,9 @@ async fn the_same_seed_gives_the_same_population_in_any_store() {
 async fn counts_agree_with_rows_and_every_link_leads_to_an_image() {
     let place = Place::new();
     let (store, assets) = (MemoryStore::new(), place.assets("a").await);
-    let manifest = seed(&small(), &store, &assets, &sign).await.expect("it is seeded");
+    let clock = Arc::new(SystemClock);
+    let sessions = CookieSessions::new(&[7; 32], clock);
+    let manifest = seed(&small(), &store, &assets, Some(&sessions)).await.expect("it is seeded");
     assert_eq!((manifest.people.len(), manifest.photos.len()), (60, 240));
     assert_eq!(manifest.assets_public, "/assets/");
 
@@ -93,7 +94,9 @@ async fn counts_agree_with_rows_and_every_link_leads_to_an_image() {
     let (mut following, mut followers, mut photos) = (0, 0, 0);
     for person in &manifest.people {
         let user = store.user(person.id).await.expect("read").expect("there");
-        assert_eq!(person.cookie, sign(person.id));
+        let cookie = person.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("session="));
+        let viewer = sessions.check(cookie.expect("a session cookie")).expect("a good signature");
+        assert_eq!(viewer.id, person.id);
         assert_eq!(user.following_count, person.following_count);
         following += user.following_count;
         followers += user.follower_count;
@@ -108,7 +111,7 @@ async fn counts_agree_with_rows_and_every_link_leads_to_an_image() {
 async fn many_photos_share_the_bytes_of_few_pictures() {
     let place = Place::new();
     let assets = place.assets("a").await;
-    seed(&small(), &MemoryStore::new(), &assets, &|_| None).await.expect("it is seeded");
+    seed(&small(), &MemoryStore::new(), &assets, None).await.expect("it is seeded");
     let mut contents = HashSet::new();
     let mut folders = vec![place.folder.path().join("a")];
     while let Some(folder) = folders.pop() {
@@ -130,7 +133,7 @@ async fn a_store_that_is_not_empty_is_refused() {
     let place = Place::new();
     let (store, assets) = (MemoryStore::new(), place.assets("a").await);
     store.create_user(&crate::store::conformance::person(1)).await.expect("added");
-    let refused = seed(&small(), &store, &assets, &sign).await;
+    let refused = seed(&small(), &store, &assets, None).await;
     assert!(matches!(refused, Err(SeedError::NotEmpty)), "{refused:?}");
 }
 
@@ -139,15 +142,19 @@ async fn all_mistakes_in_the_options_are_told_at_once() {
     let place = Place::new();
     let assets = place.assets("a").await;
     let options = SeedOptions { people: 1, pictures: 0, follows_mean: f64::NAN, ..small() };
-    let refused = seed(&options, &MemoryStore::new(), &assets, &sign).await;
+    let refused = seed(&options, &MemoryStore::new(), &assets, None).await;
     let Err(SeedError::Options(text)) = refused else { panic!("refused: {refused:?}") };
     assert_eq!(text.lines().count(), 3, "{text}");
 }
 
-#[test]
-fn the_shared_password_opens_every_account() {
-    use argon2::PasswordVerifier;
-    let hash = hash_password(7).expect("it can be hashed");
-    let parsed = argon2::PasswordHash::new(&hash).expect("a PHC string");
-    assert!(Argon2::default().verify_password(PASSWORD.as_bytes(), &parsed).is_ok());
+#[tokio::test]
+async fn the_shared_password_opens_every_account() {
+    let place = Place::new();
+    let (store, assets) = (MemoryStore::new(), place.assets("a").await);
+    let manifest = seed(&small(), &store, &assets, None).await.expect("it is seeded");
+    let person = &manifest.people[59];
+    let user = store.user_by_name(&person.name).await.expect("read").expect("there");
+    let passwords = crate::password::Passwords::default();
+    let (password, hash) = (person.password.to_owned(), Some(user.password_hash));
+    assert!(passwords.verify(password, hash, &SystemClock).await.expect("it verifies"));
 }
