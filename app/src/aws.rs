@@ -170,15 +170,15 @@ mod tests {
     #[tokio::test]
     async fn a_mistaken_endpoint_is_named() {
         for endpoint in ["127.0.0.1:8000", "https://127.0.0.1", "not a url", "/path"] {
-            let error = sdk_config(Some(endpoint), CallLimits::SMALL).await.err();
-            assert!(error.expect("refused").to_string().contains(endpoint));
+            let refused = sdk_config(Some(endpoint), CallLimits::SMALL).await;
+            assert!(refused.expect_err("refused").to_string().contains(endpoint));
         }
     }
 
     #[cfg(not(feature = "aws-tls"))]
     #[tokio::test]
     async fn without_the_feature_the_message_names_it() {
-        let error = sdk_config(None, CallLimits::SMALL).await.err().expect("refused");
+        let error = sdk_config(None, CallLimits::SMALL).await.expect_err("refused");
         assert!(error.to_string().contains("aws-tls"));
     }
 }

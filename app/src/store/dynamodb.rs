@@ -27,7 +27,7 @@ use aws_sdk_dynamodb::types::{
 use self::calls::Table;
 use self::items::MarkItem;
 use self::keys::{Key, PK, SK};
-use super::{LikeOutcome, PAGE_LIMIT_MAX, Population, Store, StoreError, StoreResult, UserChange};
+use super::{LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, clamp_limit};
 use crate::aws::{CallLimits, sdk_config};
 use crate::model::{
     Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
@@ -89,10 +89,6 @@ impl DynamodbStore {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-fn clamped(limit: usize) -> usize {
-    limit.clamp(1, PAGE_LIMIT_MAX)
-}
-
 #[async_trait]
 impl Store for DynamodbStore {
     async fn create_user(&self, user: &User) -> StoreResult<()> {
@@ -111,7 +107,7 @@ impl Store for DynamodbStore {
         accounts::delete(&self.table, id).await
     }
     async fn search_users(&self, prefix: &str, limit: usize) -> StoreResult<Vec<Author>> {
-        accounts::search(&self.table, prefix, clamped(limit)).await
+        accounts::search(&self.table, prefix, clamp_limit(limit)).await
     }
     async fn set_follow(
         &self,
@@ -165,7 +161,7 @@ impl Store for DynamodbStore {
         before: Option<PhotoId>,
         limit: usize,
     ) -> StoreResult<Page<PhotoCard>> {
-        feed::page(&self.table, feed, viewer, before, clamped(limit)).await
+        feed::page(&self.table, feed, viewer, before, clamp_limit(limit)).await
     }
     async fn set_like(
         &self,
@@ -185,7 +181,7 @@ impl Store for DynamodbStore {
         before: Option<CommentId>,
         limit: usize,
     ) -> StoreResult<Page<Comment>> {
-        social::comments(&self.table, photo, before, clamped(limit)).await
+        social::comments(&self.table, photo, before, clamp_limit(limit)).await
     }
     async fn delete_comment(
         &self,
@@ -200,7 +196,7 @@ impl Store for DynamodbStore {
         created_before_ms: i64,
         limit: usize,
     ) -> StoreResult<Vec<Version>> {
-        photos::unfinished(&self.table, created_before_ms, clamped(limit)).await
+        photos::unfinished(&self.table, created_before_ms, clamp_limit(limit)).await
     }
     async fn load(&self, population: &Population) -> StoreResult<()> {
         load::load(&self.table, population).await

@@ -17,10 +17,6 @@ const OPEN: &str = "attribute_exists(pk) AND attribute_not_exists(closing)";
 /// Names are made of a-z, 0-9 and _, so that there are 37 x 37 pairs of first letters.
 const LETTER_PAIRS_MAX: usize = 37 * 37;
 
-pub(super) fn missing_user(id: UserId) -> StoreError {
-    StoreError::Missing { what: format!("user {id}") }
-}
-
 /// Two calls: the letter pair (which costs nothing when it is there already), then account, name and search entry at once.
 pub(super) async fn create(table: &Table, user: &User) -> StoreResult<()> {
     const VERB: &str = "create a user";
@@ -87,7 +83,7 @@ pub(super) async fn update(table: &Table, id: UserId, change: &UserChange) -> St
         action_values.push((":display_name", text(name)));
     }
     if fields.is_empty() {
-        return by_id(table, id).await?.map(|_| ()).ok_or_else(|| missing_user(id));
+        return by_id(table, id).await?.map(|_| ()).ok_or_else(|| StoreError::missing_user(id));
     }
     let expression = format!("SET {}", fields.join(", "));
     let mut account = Action::update(Key::account(id), expression).when(EXISTS);
@@ -99,12 +95,12 @@ pub(super) async fn update(table: &Table, id: UserId, change: &UserChange) -> St
     }
     let mut actions = vec![account];
     if let Some(display_name) = &change.display_name {
-        let user = by_id(table, id).await?.ok_or_else(|| missing_user(id))?;
+        let user = by_id(table, id).await?.ok_or_else(|| StoreError::missing_user(id))?;
         let person = User { display_name: display_name.clone(), ..user };
         actions.push(Action::put(person_item(&person)?));
     }
     if !table.transact(VERB, actions).await?.done() {
-        return Err(missing_user(id));
+        return Err(StoreError::missing_user(id));
     }
     match &change.display_name {
         Some(display_name) => rename(table, id, display_name).await,
@@ -194,7 +190,7 @@ pub(super) async fn set_follow(
     for (action, user) in [(2, follower), (3, followee)] {
         // Whoever is gone follows nobody, so that there is nothing to end.
         if on && outcome.refused(action) {
-            return Err(missing_user(user));
+            return Err(StoreError::missing_user(user));
         }
     }
     if !outcome.done() {

@@ -1,6 +1,6 @@
 //! The lists of photos: home (fan-out on write), explore (spread over buckets), profile (under the author).
 //!
-//! Reading a page costs one query for the ids (eight side by side for explore) and one BatchGetItem for photos and likes, per
+//! Reading a page costs one query for the ids (four side by side for explore) and one BatchGetItem for photos and likes, per
 //! 100 keys. A home feed keeps its newest [`FEED_LENGTH_MAX`] entries; an item at its end says from which id on (`horizon`),
 //! and what lies below is pulled from the lists of the people followed, so that no page ever ends early. Entries of photos that
 //! are gone are dropped while reading; a page that comes out short reads on, at most [`FEED_ROUNDS_MAX`] times.

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use super::accounts::missing_user;
 use super::calls::{Reading, Table, Transacted};
 use super::feed;
 use super::items::{
@@ -23,14 +22,6 @@ use crate::store::{StoreError, StoreResult};
 /// How often a verb starts over because somebody else changed the photo meanwhile.
 const ATTEMPTS_MAX: u32 = 10;
 
-pub(super) fn missing_photo(id: PhotoId) -> StoreError {
-    StoreError::Missing { what: format!("photo {id}") }
-}
-
-fn missing_version(id: VersionId) -> StoreError {
-    StoreError::Missing { what: format!("version {id}") }
-}
-
 fn contended(verb: &'static str) -> StoreError {
     StoreError::unavailable(verb, format!("the photo kept changing, {ATTEMPTS_MAX} times"))
 }
@@ -40,7 +31,7 @@ pub(super) async fn add(table: &Table, photo: &Photo, first: &Version) -> StoreR
     const VERB: &str = "add a photo";
     for attempt in 0..ATTEMPTS_MAX {
         let author: Option<User> = table.get(VERB, Key::account(photo.author)).await?;
-        let author = author.ok_or_else(|| missing_user(photo.author))?;
+        let author = author.ok_or_else(|| StoreError::missing_user(photo.author))?;
         let author = Author { id: author.id, name: author.name, display_name: author.display_name };
         let mark = MarkItem { at_ms: photo.created_at_ms };
         let unchanged = Action::check(
@@ -65,7 +56,7 @@ pub(super) async fn add(table: &Table, photo: &Photo, first: &Version) -> StoreR
         }
         table.pause(attempt).await;
     }
-    Err(missing_user(photo.author))
+    Err(StoreError::missing_user(photo.author))
 }
 
 /// One call, with or without a viewer.
@@ -103,7 +94,7 @@ pub(super) async fn add_version(table: &Table, version: &Version) -> StoreResult
     ];
     let outcome = table.transact("add a version", actions).await?;
     if outcome.refused(1) {
-        return Err(missing_photo(version.photo));
+        return Err(StoreError::missing_photo(version.photo));
     }
     if outcome.refused(0) {
         return Err(StoreError::Conflict { what: format!("version {}", version.id) });
@@ -126,9 +117,9 @@ async fn standing(
 ) -> StoreResult<Standing> {
     let keys = [Key::photo(photo), Key::version(photo, version), Key::unfinished(version)];
     let mut found: HashMap<Key, Item> = table.get_many(verb, &keys, true).await?;
-    let item = found.remove(&keys[0]).ok_or_else(|| missing_photo(photo))?;
+    let item = found.remove(&keys[0]).ok_or_else(|| StoreError::missing_photo(photo))?;
     let photo = decode::<PhotoItem>(item)?.photo;
-    let item = found.remove(&keys[1]).ok_or_else(|| missing_version(version))?;
+    let item = found.remove(&keys[1]).ok_or_else(|| StoreError::missing_version(version))?;
     Ok(Standing { photo, version: decode(item)?, unfinished: found.contains_key(&keys[2]) })
 }
 
@@ -224,7 +215,7 @@ pub(super) async fn publish_version(
     for attempt in 0..ATTEMPTS_MAX {
         let now = standing(table, VERB, photo, version).await?;
         if now.version.progress != Progress::Ready {
-            return Err(missing_version(version));
+            return Err(StoreError::missing_version(version));
         }
         let ready = Action::check(Key::version(photo, version), "progress = :ready")
             .value(":ready", text(Progress::Ready.as_str()));
@@ -268,7 +259,7 @@ pub(super) async fn delete_version(
         return Err(StoreError::Conflict { what: format!("version {version} is shown and") });
     }
     if outcome.refused(0) {
-        return Err(missing_version(version));
+        return Err(StoreError::missing_version(version));
     }
     table.delete(VERB, Key::unfinished(version)).await?;
     Ok(now.version)
@@ -282,7 +273,7 @@ pub(super) async fn edit(table: &Table, id: PhotoId, caption: &str, alt: &str) -
         .when(EXISTS);
     match table.transact("edit a photo", vec![update]).await? {
         Transacted::Done => Ok(()),
-        Transacted::Refused(_) => Err(missing_photo(id)),
+        Transacted::Refused(_) => Err(StoreError::missing_photo(id)),
     }
 }
 

@@ -6,7 +6,6 @@
 use super::calls::{Reading, Table};
 use super::items::{CommentedItem, MarkItem, PhotoItem, decode, encode};
 use super::keys::{Key, Span, photo_partition, prefix};
-use super::photos::missing_photo;
 use super::writes::{ABSENT, Action, EXISTS};
 use crate::model::{Comment, CommentId, Page, PhotoId, UserId};
 use crate::store::{LikeOutcome, StoreError, StoreResult};
@@ -32,10 +31,10 @@ pub(super) async fn set_like(
     let count = Action::count(Key::photo(photo), "like_count", by);
     let outcome = table.transact(VERB, vec![like, count]).await?;
     if outcome.refused(1) {
-        return Err(missing_photo(photo));
+        return Err(StoreError::missing_photo(photo));
     }
     let counted: Option<PhotoItem> = table.get(VERB, Key::photo(photo)).await?;
-    let like_count = counted.ok_or_else(|| missing_photo(photo))?.photo.like_count;
+    let like_count = counted.ok_or_else(|| StoreError::missing_photo(photo))?.photo.like_count;
     Ok(LikeOutcome { changed: outcome.done(), like_count })
 }
 
@@ -51,7 +50,7 @@ pub(super) async fn add_comment(table: &Table, comment: &Comment) -> StoreResult
     ];
     let outcome = table.transact(VERB, actions).await?;
     if outcome.refused(1) {
-        return Err(missing_photo(comment.photo));
+        return Err(StoreError::missing_photo(comment.photo));
     }
     if outcome.refused(0) {
         return Err(StoreError::Conflict { what: format!("comment {}", comment.id) });
@@ -72,11 +71,8 @@ pub(super) async fn comments(
     };
     let reading = Reading::NEWEST_CONSISTENT;
     let found = table.query("read comments", span, reading, limit + 1).await?;
-    let more = found.len() > limit;
-    let items: Vec<Comment> =
-        found.into_iter().take(limit).map(decode).collect::<StoreResult<_>>()?;
-    let next = items.last().filter(|_| more).map(|comment| comment.id.0);
-    Ok(Page { items, next })
+    let items: Vec<Comment> = found.into_iter().map(decode).collect::<StoreResult<_>>()?;
+    Ok(Page::cut(items, limit, |comment| comment.id.0))
 }
 
 /// Three calls: whose it is, comment and counter, the mark.

@@ -19,13 +19,12 @@ mod scans;
 mod transactions;
 
 use std::future::Future;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// What is in flight when a stand-in is told to stop may take this long.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -55,7 +54,7 @@ pub struct RouterArgs {
 /// The address is in use, or the database cannot be opened.
 pub async fn run_node(args: NodeArgs) -> anyhow::Result<()> {
     let listener = listen(args.listen).await?;
-    within_grace(|stop| serve_node_until(listener, stop)).await
+    until_signal(|stop| serve_node_until(listener, stop)).await
 }
 
 /// Plays the router until SIGTERM or SIGINT.
@@ -64,7 +63,7 @@ pub async fn run_node(args: NodeArgs) -> anyhow::Result<()> {
 /// The address is in use.
 pub async fn run_router(args: RouterArgs) -> anyhow::Result<()> {
     let listener = listen(args.listen).await?;
-    within_grace(|stop| serve_router_until(listener, args.nodes, stop)).await
+    until_signal(|stop| serve_router_until(listener, args.nodes, stop)).await
 }
 
 /// A database node inside this process; ends with its task.
@@ -72,7 +71,7 @@ pub async fn run_router(args: RouterArgs) -> anyhow::Result<()> {
 /// # Errors
 /// The database cannot be opened, or the listener fails.
 pub async fn serve_node(listener: TcpListener) -> anyhow::Result<()> {
-    serve_node_until(listener, std::future::pending()).await
+    serve_node_until(listener, CancellationToken::new()).await
 }
 
 /// The router inside this process; ends with its task.
@@ -80,22 +79,20 @@ pub async fn serve_node(listener: TcpListener) -> anyhow::Result<()> {
 /// # Errors
 /// The listener fails.
 pub async fn serve_router(listener: TcpListener, nodes: Vec<SocketAddr>) -> anyhow::Result<()> {
-    serve_router_until(listener, nodes, std::future::pending()).await
+    serve_router_until(listener, nodes, CancellationToken::new()).await
 }
 
-async fn serve_node_until(
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
+async fn serve_node_until(listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let database = dynoxide::Database::memory().context("open the node's database")?;
-    let served = dynoxide::server::serve_with_shutdown(listener, database, stop).await;
+    let served =
+        dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await;
     served.map_err(anyhow::Error::msg).context("serve a database node")
 }
 
 async fn serve_router_until(
     listener: TcpListener,
     nodes: Vec<SocketAddr>,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     use axum::serve::ListenerExt as _;
     let listener = listener.tap_io(|stream| {
@@ -105,45 +102,31 @@ async fn serve_router_until(
         }
     });
     let service = router::service(nodes);
-    axum::serve(listener, service).with_graceful_shutdown(stop).await.context("serve the router")
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+        .context("serve the router")
 }
 
-/// Listens, and says where on stdout, in one line that the cluster waits for.
+/// Listens, and says where.
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
-    let line = serde_json::json!({ "listening": listener.local_addr()?.to_string() });
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("say where it listens")?;
+    super::announce(listener.local_addr()?).context("say where it listens")?;
     Ok(listener)
 }
 
 /// Serves until a signal, and then for the grace period at most.
-async fn within_grace<F>(
-    serve: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
-) -> anyhow::Result<()>
+async fn until_signal<F>(serve: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let (told, mut stopping) = tokio::sync::watch::channel(false);
-    let stop = Box::pin(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        // Nobody listens any more only when serving has ended by itself.
-        let _ = told.send(true);
-    });
-    let over = async move {
-        match stopping.wait_for(|stopping| *stopping).await {
-            Ok(_) => tokio::time::sleep(SHUTDOWN_GRACE).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
+    let stop = super::stop_signal().context("listen for signals")?;
+    let mut serving = std::pin::pin!(serve(stop.clone()));
     tokio::select! {
-        served = serve(stop) => served,
-        () = over => Ok(()),
+        served = &mut serving => return served,
+        () = stop.cancelled() => {}
     }
+    // What is still in flight after the grace period is cut off, which is what stopping means.
+    tokio::time::timeout(SHUTDOWN_GRACE, serving).await.unwrap_or(Ok(()))
 }

@@ -16,6 +16,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
+use super::super::INFO_PATH;
 use super::answers::Answer;
 use super::locks::KeyLocks;
 use super::nodes::Nodes;
@@ -58,7 +59,7 @@ pub(super) fn service(nodes: Vec<SocketAddr>) -> Service {
     };
     Service::new()
         .route("/", get(async || "healthy: partition router\n").post(handle))
-        .route("/__lightmeter/info.json", get(info))
+        .route(INFO_PATH, get(info))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(router))
 }
