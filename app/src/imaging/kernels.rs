@@ -3,20 +3,42 @@
 //! Every point filter is affine: out = clamp(M * in + constant). The chain keeps the clamping between steps, as browsers
 //! do, and joins two neighbours into one matrix only where the first provably never clips. The arithmetic is 16-bit fixed
 //! point in the form of the instruction "multiply, high half, rounded" (`pmulhrsw`, `sqrdmulh`), so that it gives the same bits on every machine.
-//! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one; a test binds them bit for bit.
+//! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one (AVX-512, AVX2, NEON or what the machine has,
+//! chosen at run time; see `kernels::lanes`); a test binds them bit for bit.
 //!
 //! Numbers: a channel is held as value * 128 (0..=32640). A step with `shift` k has coefficients scaled by 2^(15-k) and gives
 //! value * 2^(7-k); k is the smallest for which neither a coefficient nor a sum leaves 16 bits. The error is
 //! at most 1.5 roundings of 2^-(8-k), that is 0.05 of a level per step at k = 2; against the exact result the outcome is off by at most 1.
 
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use fearless_simd::Level;
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::Simd;
 use image::RgbImage;
 
 use super::filters::Step;
 
+/// The instruction sets that this machine has and the kernels treat differently, best first, with their names.
+pub fn instruction_sets() -> Vec<(&'static str, Level)> {
+    let best = Level::new();
+    let mut sets = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        sets.extend(best.as_avx512().map(|avx512| ("AVX-512", Level::Avx512(avx512))));
+        sets.extend(best.as_avx2().map(|avx2| ("AVX2", Level::Avx2(avx2))));
+        sets.extend(best.as_sse4_2().map(|sse| ("SSE4.2", Level::Sse4_2(sse))));
+    }
+    if sets.is_empty() {
+        sets.push(("plain", best));
+    }
+    sets
+}
+
 /// The largest channel value, 255 * 128.
 const FULL: i16 = 32_640;
-/// Pixels per block of the fast twin: three rows of i16 stay in the first-level cache and fill whole registers.
-const BLOCK: usize = 64;
 
 /// A compiled chain of point filters.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,44 +84,53 @@ impl Program {
         self.apply_to(picture);
     }
 
-    /// Filters rows of RGB bytes in place: the fast twin. Planar blocks of 16-bit values, so that each loop is one the
-    /// compiler turns into vector instructions.
+    /// Filters rows of RGB bytes in place: the fast twin, with the best instructions of this machine.
     pub fn apply_to(&self, pixels: &mut [u8]) {
+        self.apply_with(Level::new(), pixels);
+    }
+
+    /// The fast twin with the instructions of `level`, so that benches and tests can compare them.
+    pub fn apply_with(&self, level: Level, pixels: &mut [u8]) {
         if self.steps.is_empty() {
             return;
         }
-        let mut block = [[0_i16; BLOCK]; 3];
-        let mut chunks = pixels.chunks_exact_mut(3 * BLOCK);
-        for chunk in &mut chunks {
-            split(chunk, &mut block);
-            for step in &self.steps {
-                step.apply_block(&mut block);
+        let steps = &self.steps;
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(avx512) = level.as_avx512() {
+                return avx512.vectorize(
+                    #[inline(always)]
+                    || lanes::run(avx512, steps, pixels),
+                );
             }
-            join(&block, chunk);
+            if let Some(avx2) = level.as_avx2() {
+                return avx2.vectorize(
+                    #[inline(always)]
+                    || lanes::run(avx2, steps, pixels),
+                );
+            }
         }
-        self.apply_scalar(chunks.into_remainder());
+        fearless_simd::dispatch!(level, _simd => lanes::run(lanes::Plain, steps, pixels));
     }
 
     /// Filters rows of RGB bytes in place: the readable twin.
     pub fn apply_scalar(&self, pixels: &mut [u8]) {
-        if self.steps.is_empty() {
-            return;
-        }
+        let Some((last, before)) = self.steps.split_last() else { return };
         for pixel in pixels.as_chunks_mut::<3>().0 {
             let mut value = pixel.map(|byte| i16::from(byte) << 7);
-            for step in &self.steps {
-                value = step.apply(value);
+            for step in before {
+                value = step.apply(value).map(|sum| step.clamp(sum));
             }
-            *pixel = value.map(to_byte);
+            *pixel = last.apply(value).map(|sum| to_byte(sum, last.shift));
         }
     }
 }
 
-/// value / 128, rounded.
+/// value / 2^(7 - shift), rounded; out of range becomes 0 or 255.
 #[inline(always)]
-fn to_byte(value: i16) -> u8 {
-    // At most (32640 + 64) >> 7 = 255.
-    ((value + 64) >> 7) as u8
+fn to_byte(value: i16, shift: u32) -> u8 {
+    let rounded = (i32::from(value) + (64 >> shift)) >> (7 - shift);
+    rounded.clamp(0, 255) as u8
 }
 
 /// a * b / 2^15, rounded: what `pmulhrsw` computes. The compiler recognises this form.
@@ -125,7 +156,8 @@ impl FixedStep {
         }
     }
 
-    /// One pixel. Sums saturate, as the vector instructions do; `fits` sees to it that they hardly ever need to.
+    /// One pixel: the sums, times 2^(7 - shift), not yet clamped. Sums saturate, as the vector instructions do; `fits` sees
+    /// to it that they do so only where clamping follows anyway.
     #[inline(always)]
     fn apply(&self, value: [i16; 3]) -> [i16; 3] {
         std::array::from_fn(|row| {
@@ -137,73 +169,14 @@ impl FixedStep {
                     .saturating_add(multiply_high(value[1], g))
                     .saturating_add(multiply_high(value[2], b))
             };
-            self.finish(sum, self.constants[row])
+            sum.saturating_add(self.constants[row])
         })
     }
 
-    /// Adds the constant, clamps to 0..=255 and returns to the scale of a channel.
+    /// Clamps a sum to 0..=255 and returns it to the scale of a channel.
     #[inline(always)]
-    fn finish(&self, sum: i16, constant: i16) -> i16 {
-        sum.saturating_add(constant).clamp(0, FULL >> self.shift) << self.shift
-    }
-
-    fn apply_block(&self, block: &mut [[i16; BLOCK]; 3]) {
-        // The shift is made a constant of the loop, which the vector instructions need.
-        match (self.per_channel, self.shift) {
-            (false, 0) => self.matrix_block::<0>(block),
-            (false, 1) => self.matrix_block::<1>(block),
-            (false, 2) => self.matrix_block::<2>(block),
-            (false, _) => self.matrix_block::<3>(block),
-            (true, 0) => self.channel_block::<0>(block),
-            (true, 1) => self.channel_block::<1>(block),
-            (true, 2) => self.channel_block::<2>(block),
-            (true, _) => self.channel_block::<3>(block),
-        }
-    }
-
-    fn matrix_block<const SHIFT: u32>(&self, block: &mut [[i16; BLOCK]; 3]) {
-        let ([mr, mg, mb], [cr, cg, cb]) = (self.coefficients, self.constants);
-        let [red, green, blue] = block;
-        for ((r, g), b) in red.iter_mut().zip(green).zip(blue) {
-            let row = |m: [i16; 3], constant: i16| {
-                multiply_high(*r, m[0])
-                    .saturating_add(multiply_high(*g, m[1]))
-                    .saturating_add(multiply_high(*b, m[2]))
-                    .saturating_add(constant)
-                    .clamp(0, FULL >> SHIFT)
-                    << SHIFT
-            };
-            (*r, *g, *b) = (row(mr, cr), row(mg, cg), row(mb, cb));
-        }
-    }
-
-    fn channel_block<const SHIFT: u32>(&self, block: &mut [[i16; BLOCK]; 3]) {
-        for (row, values) in block.iter_mut().enumerate() {
-            let (slope, constant) = (self.coefficients[row][row], self.constants[row]);
-            for value in values {
-                let scaled = multiply_high(*value, slope).saturating_add(constant);
-                *value = scaled.clamp(0, FULL >> SHIFT) << SHIFT;
-            }
-        }
-    }
-}
-
-/// RGBRGB... to three rows, times 128.
-fn split(chunk: &[u8], block: &mut [[i16; BLOCK]; 3]) {
-    let [red, green, blue] = block;
-    for (((pixel, r), g), b) in chunk.as_chunks::<3>().0.iter().zip(red).zip(green).zip(blue) {
-        *r = i16::from(pixel[0]) << 7;
-        *g = i16::from(pixel[1]) << 7;
-        *b = i16::from(pixel[2]) << 7;
-    }
-}
-
-/// Three rows back to RGBRGB...
-fn join(block: &[[i16; BLOCK]; 3], chunk: &mut [u8]) {
-    let [red, green, blue] = block;
-    let rows = red.iter().zip(green).zip(blue);
-    for (pixel, ((r, g), b)) in chunk.as_chunks_mut::<3>().0.iter_mut().zip(rows) {
-        *pixel = [to_byte(*r), to_byte(*g), to_byte(*b)];
+    fn clamp(&self, sum: i16) -> i16 {
+        sum.clamp(0, FULL >> self.shift) << self.shift
     }
 }
 

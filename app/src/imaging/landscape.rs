@@ -171,12 +171,15 @@ impl Scene {
         if self.palette.stars {
             colour = self.star(colour, x, y, down);
         }
-        let away = self.from_disc(x, y);
+        let away = self.distance_to_disc(x, y);
         colour = self.glow(colour, away, 1.0);
         let edge = 1.5 / self.height as f32;
         let disc = 1.0 - smoothstep(self.disc_radius - edge, self.disc_radius + edge, away);
         colour = blend(colour, self.palette.disc, disc);
         let cloud = clouds.at(x, y);
+        if cloud == 0.0 {
+            return colour;
+        }
         // Clouds near the light shine, away from it they take the sky's colour.
         let shine = 0.45 + 0.55 * (-away * 2.5).exp();
         let lit = blend(blend(colour, self.palette.cloud, 0.55), self.palette.cloud, shine);
@@ -199,7 +202,7 @@ impl Scene {
         screen(colour, [235.0, 240.0, 255.0], light * (0.45 + 0.55 * chance(5)))
     }
 
-    fn from_disc(&self, x: f32, y: f32) -> f32 {
+    fn distance_to_disc(&self, x: f32, y: f32) -> f32 {
         ((x - self.disc.0).powi(2) + (y - self.disc.1).powi(2)).sqrt()
     }
 
@@ -213,7 +216,7 @@ impl Scene {
 
     /// Land takes a little of the light that stands above it.
     fn lit(&self, colour: Colour, x: f32, y: f32) -> Colour {
-        let away = self.from_disc(x, y);
+        let away = self.distance_to_disc(x, y);
         let wide = 1.0 / (1.0 + (away / (self.palette.glow_width * 0.5)).powi(2));
         screen(colour, self.palette.glow, 0.32 * wide * wide)
     }

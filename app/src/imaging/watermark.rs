@@ -100,7 +100,7 @@ impl Canvas {
         }
     }
 
-    /// An arc with ticks and a needle at two thirds.
+    /// Ticks along an arc and a needle that stops short of them.
     fn dial(&mut self, centre: Point, radius: f32) {
         let pen = radius * 0.07;
         for tick in 0..7 {
@@ -109,7 +109,7 @@ impl Canvas {
             let ends = (polar(centre, radius * inner, angle), polar(centre, radius, angle));
             self.line(ends, pen);
         }
-        let tip = polar(centre, radius * 0.92, (-58.0_f32).to_radians());
+        let tip = polar(centre, radius * 0.66, (-55.0_f32).to_radians());
         self.line((centre, tip), pen * 1.15);
         self.stroke(around(centre, radius * 0.17), |at| distance(at, centre) - radius * 0.16);
     }

@@ -42,7 +42,7 @@ pub struct Random(pub u32);
 
 impl Random {
     /// 32 bits.
-    pub fn next(&mut self) -> u32 {
+    pub fn bits(&mut self) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;
@@ -51,6 +51,6 @@ impl Random {
 
     /// Less than `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
-        self.next() as usize % bound
+        self.bits() as usize % bound
     }
 }

@@ -206,14 +206,14 @@ fn sea(random: &mut ChaCha8Rng, horizon: f32, palette: &Palette) -> Vec<Layer> {
             }
         })
         .collect();
-    if random.random_bool(0.7) {
+    if random.random_bool(0.6) {
         layers.push(Layer {
-            base: random.random_range(1.0..1.12),
-            rise: 0.24,
-            frequency: 0.8,
-            surface: Surface::Rock { snow: 0.0 },
+            base: random.random_range(1.02..1.07),
+            rise: 0.13,
+            frequency: 0.7,
+            surface: Surface::Trees,
             foreground: true,
-            ..range(random, palette, 0.95)
+            ..range(random, palette, 0.97)
         });
     }
     layers
@@ -257,13 +257,15 @@ fn fields(random: &mut ChaCha8Rng, horizon: f32, palette: &Palette) -> Vec<Layer
         let light: Colour =
             std::array::from_fn(|c| (palette.sky[2][c] * 0.6 + palette.middle[c] * 0.4) / 205.0);
         let tinted: Colour = std::array::from_fn(|c| (crop[c] * light[c]).min(245.0));
-        let tinted = if palette.stars { scale(tinted, 0.4) } else { tinted };
+        // At night crops keep a trace of their colour under the moon.
+        let tinted =
+            if palette.stars { blend(scale(tinted, 0.62), palette.sky[1], 0.45) } else { tinted };
         layers.push(Layer {
             base: horizon + 0.06 + 0.1 * index as f32,
             rise: 0.07 + 0.02 * index as f32,
             frequency: 1.1 - 0.15 * index as f32,
             surface: Surface::Field {
-                crop: blend(tinted, palette.near, 0.1 * index as f32),
+                crop: blend(tinted, palette.near, 0.08 * index as f32),
                 furrows: if random.random_bool(0.6) { 1.0 } else { 0.0 },
             },
             mist: 0.4 * (1.0 - depth),
