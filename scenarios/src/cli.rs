@@ -13,6 +13,10 @@ use loadgen::record::Depth;
 
 use crate::check;
 use crate::cluster::roles::{self, Role};
+use crate::cluster::standins::{dynamodb, s3, sqs};
+use crate::doctor;
+use crate::run::{self, RunArgs};
+use crate::up::{self, UpArgs};
 
 /// Measures where a photo-sharing app runs out of road, and what each cure buys.
 #[derive(Debug, Parser)]
@@ -24,12 +28,52 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure experiments and write the report.
+    Run(RunArgs),
+    /// Write the report of a run directory again, from its raw data.
+    Report {
+        /// The run directory.
+        dir: PathBuf,
+    },
+    /// Put two runs side by side, or say why they cannot be compared.
+    Compare {
+        /// The earlier run directory.
+        a: PathBuf,
+        /// The later run directory.
+        b: PathBuf,
+    },
+    /// Start a stack to click through, and print its address and a demo login.
+    Up(UpArgs),
+    /// What this machine has, what will be used, and how to get what is missing.
+    Doctor,
     /// Show the experiments: their question, their variants, how long they take.
     List(Folder),
     /// Explain every mistake in the experiments' TOML files.
     Check(CheckArgs),
+    /// Play the photo app.
+    #[command(hide = true, disable_help_flag = true)]
+    App {
+        /// The app's own arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Speak for a cloud service.
+    #[command(hide = true, subcommand)]
+    Standin(Standin),
     #[command(flatten)]
     Role(Role),
+}
+
+#[derive(Debug, Subcommand)]
+enum Standin {
+    /// The router in front of the partitions.
+    Dynamodb(dynamodb::RouterArgs),
+    /// One partition.
+    DynamodbNode(dynamodb::NodeArgs),
+    /// The object store.
+    S3(s3::S3Args),
+    /// The queue.
+    Sqs(sqs::SqsArgs),
 }
 
 /// Where experiments are read from.
@@ -88,9 +132,36 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode
         Command::Check(args) => {
             print(&check::check(&args.files, args.folder.experiments.as_deref())?)?;
         }
+        Command::Run(args) => return run::command(&args),
+        Command::Report { dir } => run::report(&dir)?,
+        Command::Compare { a, b } => print(&format!("{}\n", reports::compare(&a, &b)?))?,
+        Command::Doctor => {
+            let (text, code) = doctor::run();
+            print(&text)?;
+            return Ok(code);
+        }
+        Command::Up(args) => return up::command(&args),
+        Command::App { args } => {
+            let name = std::iter::once(OsString::from("photo-app"));
+            return Ok(photo_app::cli::run(name.chain(args).collect()));
+        }
+        Command::Standin(standin) => stand_in(standin)?,
         Command::Role(role) => return roles::run(role),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Speaks for a cloud service until it is told to stop.
+fn stand_in(standin: Standin) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        match standin {
+            Standin::Dynamodb(args) => dynamodb::run_router(args).await,
+            Standin::DynamodbNode(args) => dynamodb::run_node(args).await,
+            Standin::S3(args) => s3::run(args).await,
+            Standin::Sqs(args) => sqs::run(args).await,
+        }
+    })
 }
 
 /// Writes data to stdout. A reader that has gone away (`| head`) is no mistake.

@@ -13,3 +13,4 @@ pub mod machine;
 pub mod plan;
 pub mod progress;
 pub mod run;
+pub mod up;
