@@ -13,7 +13,6 @@ use loadgen::record::Depth;
 
 use crate::check;
 use crate::cluster::roles::{self, Role};
-use crate::cluster::standins::{dynamodb, s3, sqs};
 use crate::doctor;
 use crate::run::{self, RunArgs};
 use crate::up::{self, UpArgs};
@@ -50,30 +49,8 @@ enum Command {
     List(Folder),
     /// Explain every mistake in the experiments' TOML files.
     Check(CheckArgs),
-    /// Play the photo app.
-    #[command(hide = true, disable_help_flag = true)]
-    App {
-        /// The app's own arguments.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
-    /// Speak for a cloud service.
-    #[command(hide = true, subcommand)]
-    Standin(Standin),
     #[command(flatten)]
     Role(Role),
-}
-
-#[derive(Debug, Subcommand)]
-enum Standin {
-    /// The router in front of the partitions.
-    Dynamodb(dynamodb::RouterArgs),
-    /// One partition.
-    DynamodbNode(dynamodb::NodeArgs),
-    /// The object store.
-    S3(s3::S3Args),
-    /// The queue.
-    Sqs(sqs::SqsArgs),
 }
 
 /// Where experiments are read from.
@@ -132,7 +109,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode
         Command::Check(args) => {
             print(&check::check(&args.files, args.folder.experiments.as_deref())?)?;
         }
-        Command::Run(args) => return run::command(&args),
+        Command::Run(args) => {
+            log_to_stderr();
+            return run::command(&args);
+        }
         Command::Report { dir } => run::report(&dir)?,
         Command::Compare { a, b } => print(&format!("{}\n", reports::compare(&a, &b)?))?,
         Command::Doctor => {
@@ -140,28 +120,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode
             print(&text)?;
             return Ok(code);
         }
-        Command::Up(args) => return up::command(&args),
-        Command::App { args } => {
-            let name = std::iter::once(OsString::from("photo-app"));
-            return Ok(photo_app::cli::run(name.chain(args).collect()));
+        Command::Up(args) => {
+            log_to_stderr();
+            return up::command(&args);
         }
-        Command::Standin(standin) => stand_in(standin)?,
         Command::Role(role) => return roles::run(role),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Speaks for a cloud service until it is told to stop.
-fn stand_in(standin: Standin) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        match standin {
-            Standin::Dynamodb(args) => dynamodb::run_router(args).await,
-            Standin::DynamodbNode(args) => dynamodb::run_node(args).await,
-            Standin::S3(args) => s3::run(args).await,
-            Standin::Sqs(args) => sqs::run(args).await,
-        }
-    })
+/// Warnings of what is being measured go to stderr; `RUST_LOG` shows more.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    to_stderr.without_time().with_ansi(false).init();
 }
 
 /// Writes data to stdout. A reader that has gone away (`| head`) is no mistake.

@@ -13,6 +13,7 @@ use loadgen::record::{Arrow, Depth, Measure, Slo};
 pub mod depths;
 pub mod read;
 pub mod section;
+mod sense;
 
 pub use depths::{Lengths, PerDepth, Population};
 

@@ -1,10 +1,9 @@
 //! A TOML file -> an [`Experiment`], or every mistake in it.
 //!
 //! Two passes: first each value on its own (kind, range, allowed words, unknown keys), through [`Section`]; then what
-//! only makes sense together (arrows name variants, sessions that several servers can share, an axis that something
-//! scales along). A file with mistakes gives no experiment, never one with defaults in the place of what was misspelt.
+//! only makes sense together, which is in `sense`. A file with mistakes gives no experiment, never one with defaults in the place of what was misspelt.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use loadgen::record::{Arrow, Clock, Depth, Measure, Slo};
@@ -12,6 +11,7 @@ use toml::de::DeTable;
 
 use super::depths::{DEPTHS, POPULATIONS, SLO_QUANTILES, default_counts, default_lengths};
 use super::section::{Document, Problem, Section, did_you_mean};
+use super::sense::{check_arrow, check_axis, check_operations, check_stack};
 use super::{
     AxisPlan, Background, Budgets, Experiment, Lengths, Links, Load, Multiplies, PerDepth,
     Population, Region, Source, Stack, Variant,
@@ -326,35 +326,6 @@ fn read_variant(id: String, section: &Section<'_, '_>) -> Option<Variant> {
     (!variant.label.is_empty()).then_some(variant)
 }
 
-/// What only makes sense together inside one stack.
-fn check_stack(section: &Section<'_, '_>, stack: &Stack) {
-    let many_webs = stack.web_count > 1;
-    if many_webs && !stack.balancer {
-        section.problem_at("web_count", "several web servers need balancer = true");
-    }
-    if many_webs && stack.sessions == "memory" {
-        let message = "\"memory\" with several web servers; allowed then: cookie, redis";
-        section.problem_at("sessions", message);
-    }
-    if stack.cdn && stack.assets != "s3" {
-        section.problem_at("cdn", "a CDN needs assets = \"s3\" behind it");
-    }
-    if stack.jobs == "sqs" && stack.worker_count == 0 {
-        section.problem_at("worker_count", "jobs = \"sqs\" needs at least one worker");
-    }
-    if stack.jobs == "inline" && stack.worker_count > 0 {
-        section.problem_at("worker_count", "workers need jobs = \"sqs\"");
-    }
-    let one_node = matches!(stack.store, "sqlite" | "mysql");
-    if one_node && stack.store_nodes > 1 {
-        let message = format!(
-            "store = {:?} has one node; allowed for several: replicated, sharded, dynamodb",
-            stack.store
-        );
-        section.problem_at("store_nodes", message);
-    }
-}
-
 fn read_arrows(top: &Section<'_, '_>, variants: &[Variant]) -> Vec<Arrow> {
     let names: Vec<&str> = variants.iter().map(|variant| variant.id.as_str()).collect();
     let mut arrows = Vec::new();
@@ -389,34 +360,6 @@ fn read_arrows(top: &Section<'_, '_>, variants: &[Variant]) -> Vec<Arrow> {
         );
     }
     arrows
-}
-
-/// One thing changes (rule 7): the two stacks of an arrow may differ in the declared settings only.
-fn check_arrow(
-    section: &Section<'_, '_>,
-    variants: &[Variant],
-    (before, after): (&str, &str),
-    changes: &[&str],
-) {
-    let stack = |id: &str| {
-        let variant = variants.iter().find(|variant| variant.id == id)?;
-        Some(variant.stack.settings())
-    };
-    let (Some(left), Some(right)) = (stack(before), stack(after)) else { return };
-    let undeclared: Vec<&str> = left
-        .iter()
-        .filter(|(setting, value)| {
-            right.get(*setting) != Some(*value) && !changes.contains(&setting.as_str())
-        })
-        .map(|(setting, _)| setting.as_str())
-        .collect();
-    if !undeclared.is_empty() {
-        let message = format!(
-            "{before:?} and {after:?} also differ in {}; declare it or make them equal",
-            undeclared.join(", ")
-        );
-        section.problem_at("changes", message);
-    }
 }
 
 fn read_population(top: &Section<'_, '_>) -> PerDepth<Population> {
@@ -465,70 +408,4 @@ fn read_lengths(top: &Section<'_, '_>) -> PerDepth<Lengths> {
     }
     section.report_unknown();
     lengths
-}
-
-/// Something must scale along the axis, and must be able to.
-fn check_axis(top: &Section<'_, '_>, axis: Option<&AxisPlan>, variants: &[Variant]) {
-    let Some(axis) = axis else { return };
-    let scaling: Vec<&Variant> = variants.iter().filter(|variant| variant.scales).collect();
-    if scaling.is_empty() && !variants.is_empty() {
-        top.problem_at("variants", "no variant scales along the axis");
-    }
-    for variant in scaling {
-        let stack = &variant.stack;
-        let obstacle = match axis.multiplies {
-            Multiplies::WebCount if !stack.balancer => "balancer = true",
-            Multiplies::WebCount if stack.sessions == "memory" => {
-                "sessions = \"cookie\" or \"redis\""
-            }
-            Multiplies::WorkerCount if stack.jobs != "sqs" => "jobs = \"sqs\"",
-            Multiplies::StoreNodes if matches!(stack.store, "sqlite" | "mysql") => {
-                "store = \"replicated\", \"sharded\" or \"dynamodb\""
-            }
-            _ => continue,
-        };
-        let id = &variant.id;
-        let message = format!(
-            "{id:?} cannot be multiplied along the axis: it needs {obstacle}, or scales = false"
-        );
-        top.problem_at("variants", message);
-    }
-}
-
-/// A measure of an operation that nobody performs would stay empty.
-fn check_operations(
-    top: &Section<'_, '_>,
-    load: Option<&Load>,
-    slo: Option<&PerDepth<Slo>>,
-    performance: &[Measure],
-    unchanged: &[Measure],
-) {
-    let Some(load) = load else { return };
-    let mut performed: BTreeSet<&str> = load.mix.keys().map(String::as_str).collect();
-    performed.extend(load.one_user_mix.keys().map(String::as_str));
-    performed.extend(load.background.iter().map(|beside| beside.operation.as_str()));
-    let missing = |operations: &[String]| {
-        let plain = |operation: &str| operation.split('.').next().unwrap_or_default().to_owned();
-        let mut all = operations.iter().map(|operation| plain(operation));
-        all.find(|operation| !performed.contains(operation.as_str()))
-    };
-    let complain = |key: &str, operation: String| {
-        let performed: Vec<&str> = performed.iter().copied().collect();
-        let message =
-            format!("{operation:?} is not in the load; allowed: {}", performed.join(", "));
-        top.problem_at(key, message);
-    };
-    for (key, measures) in [("performance", performance), ("unchanged", unchanged)] {
-        for operation in measures.iter().filter_map(|measure| missing(&measure.operations)) {
-            complain(key, operation);
-        }
-    }
-    if let Some(operation) = slo.and_then(|slo| missing(&slo.quick.operations)) {
-        complain("slo", operation);
-    }
-    if slo.is_some_and(|slo| slo.quick.clock == Clock::PlannedFinished)
-        && !load.mix.contains_key("upload")
-    {
-        top.problem_at("slo", "clock = \"planned_finished\" needs upload in the mix");
-    }
 }
