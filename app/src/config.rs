@@ -1,6 +1,7 @@
 //! The settings of one process: raw flags and environment in, one checked [`Config`] out.
 //!
-//! `arguments` holds the flags as clap reads them, `check` turns them into the types below and collects every mistake.
+//! `arguments` holds the flags as clap reads them, `check` turns them into the types below, with the
+//! readers of `reader` that collect every mistake.
 //! Nothing connects here: `state` does, and only `state` matches on the enums of this file.
 
 use std::collections::BTreeMap;
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 pub mod arguments;
 pub mod check;
+pub mod reader;
 
-pub use check::{ConfigError, Mistake};
+pub use reader::{ConfigError, Mistake};
 
 /// Everything a process needs to know, checked.
 #[derive(Debug, Clone)]

@@ -203,6 +203,11 @@ impl Assets for CountedAssets {
     async fn get(&self, key: &AssetKey) -> Result<Option<Bytes>, AssetError> {
         self.inner.get(key).await
     }
+    async fn put_copy(&self, from: &AssetKey, to: &AssetKey) -> Result<bool, AssetError> {
+        let copied = self.inner.put_copy(from, to).await?;
+        self.counters.add("assets.put", u64::from(copied));
+        Ok(copied)
+    }
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
         self.inner.delete(key).await
     }

@@ -1,13 +1,12 @@
 //! From raw text to a checked [`Config`], collecting every mistake on the way.
 //!
-//! A mistake names the flag, what was given (secrets excepted) and what is allowed. The limits are generous bounds
-//! against slips of the keyboard, not tuning advice.
+//! `reader` has the readers of single settings. The limits are generous bounds against slips of the keyboard, not tuning advice.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::arguments::{RawSeed, RawSettings};
+use super::reader::{Checker, ConfigError};
 use super::{
     AssetsSetting, CacheSetting, ClientAddress, Config, JobsSetting, LogFormat, SeedConfig,
     SessionsSetting, StoreSetting,
@@ -19,119 +18,7 @@ const DEVELOPMENT_SECRET: &[u8] = b"only for a machine of one's own: not a secre
 const SECRET_BYTES_MIN: usize = 32;
 const MIB: u64 = 1024 * 1024;
 
-/// One setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// The flag, with its dashes.
-    pub flag: String,
-    /// What was given; none when it is missing or secret.
-    pub given: Option<String>,
-    /// What is allowed.
-    pub allowed: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.given {
-            Some(given) => write!(f, "{} `{given}`: {}", self.flag, self.allowed),
-            None => write!(f, "{}: {}", self.flag, self.allowed),
-        }
-    }
-}
-
-/// All settings that cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-pub struct ConfigError {
-    /// At least one.
-    pub mistakes: Vec<Mistake>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.mistakes.as_slice() {
-            [only] => write!(f, "one setting is wrong: {only}"),
-            all => {
-                write!(f, "{} settings are wrong:", all.len())?;
-                all.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
-            }
-        }
-    }
-}
-
-/// Collects mistakes; every reader returns something usable so that the next setting is checked as well.
-#[derive(Default)]
-struct Checker {
-    mistakes: Vec<Mistake>,
-}
-
 impl Checker {
-    fn wrong(&mut self, flag: &str, given: Option<&str>, allowed: impl Into<String>) {
-        let (flag, given) = (flag.to_owned(), given.map(str::to_owned));
-        self.mistakes.push(Mistake { flag, given, allowed: allowed.into() });
-    }
-
-    fn number(&mut self, flag: &str, raw: &Option<String>, default: u64, range: [u64; 2]) -> u64 {
-        let Some(text) = raw else { return default };
-        match text.parse::<u64>() {
-            Ok(value) if (range[0]..=range[1]).contains(&value) => value,
-            _ => {
-                self.wrong(
-                    flag,
-                    Some(text),
-                    format!("use a whole number from {} to {}", range[0], range[1]),
-                );
-                default
-            }
-        }
-    }
-
-    /// One of the allowed words; the first is the default and takes the place of a wrong one.
-    fn word<'a>(&mut self, flag: &str, raw: &'a Option<String>, allowed: &[&'a str]) -> &'a str {
-        let Some(text) = raw else { return allowed[0] };
-        if let Some(word) = allowed.iter().find(|word| **word == text.as_str()) {
-            return word;
-        }
-        self.wrong(flag, Some(text), format!("use {}", listed(allowed)));
-        ""
-    }
-
-    fn required(&mut self, flag: &str, raw: &Option<String>, because: &str) -> String {
-        match raw.as_deref().map(str::trim) {
-            Some(text) if !text.is_empty() => text.to_owned(),
-            _ => {
-                self.wrong(flag, None, format!("is missing; {because}"));
-                String::new()
-            }
-        }
-    }
-
-    /// An http or https address without a trailing slash.
-    fn http_url(&mut self, flag: &str, raw: &Option<String>) -> Option<String> {
-        let text = raw.as_deref()?.trim_end_matches('/');
-        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        if !rest.is_some_and(|rest| !rest.is_empty() && text.parse::<http::Uri>().is_ok()) {
-            self.wrong(flag, Some(text), "use an address such as http://127.0.0.1:9000");
-        }
-        Some(text.to_owned())
-    }
-
-    /// A database address; never echoed, it may hold a password.
-    fn mysql_url(&mut self, text: &str) -> String {
-        if !text.trim().starts_with("mysql://") {
-            let allowed = "use mysql://user:password@host:port/database (the address given is not shown: it may hold a password)";
-            self.wrong("--store-url", None, allowed);
-        }
-        text.trim().to_owned()
-    }
-
-    fn redis_url(&mut self, raw: &Option<String>, because: &str) -> String {
-        let url = self.required("--redis-url", raw, because);
-        if !url.is_empty() && !url.starts_with("redis://") {
-            self.wrong("--redis-url", None, "use redis://host:port");
-        }
-        url
-    }
-
     fn store(&mut self, raw: &RawSettings) -> StoreSetting {
         let kinds = ["sqlite", "mysql", "replicated", "sharded", "dynamodb", "memory"];
         let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
@@ -427,42 +314,6 @@ impl SeedConfig {
     }
 }
 
-impl Checker {
-    /// A misspelt variable would silently leave a default in place: it is refused instead.
-    fn unknown_environment(
-        &mut self,
-        variables: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
-    ) {
-        use clap::CommandFactory;
-        let command = super::arguments::Arguments::command();
-        let known: Vec<String> = command
-            .get_subcommands()
-            .flat_map(|role| role.get_arguments())
-            .filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned))
-            .collect();
-        for (name, _) in variables {
-            let Some(name) = name.to_str().filter(|name| name.starts_with("PHOTO_APP_")) else {
-                continue;
-            };
-            if !known.iter().any(|other| other == name) {
-                self.wrong(
-                    name,
-                    None,
-                    "is no setting of the app; `photo-app serve --help` lists them",
-                );
-            }
-        }
-    }
-}
-
-fn listed(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => (*only).to_owned(),
-        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
-    }
-}
-
 fn is_loopback(listen: &str) -> bool {
     let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -472,6 +323,7 @@ fn is_loopback(listen: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Mistake;
 
     fn mistakes(raw: &RawSettings) -> Vec<Mistake> {
         let mut checker = Checker::default();

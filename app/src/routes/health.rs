@@ -65,6 +65,12 @@ pub async fn metrics(State(state): State<AppState>) -> Response {
 
 /// GET /info.json
 pub async fn info_json(State(state): State<AppState>) -> Response {
+    let mut counters = state.telemetry.counters.snapshot();
+    match state.store.facts().await {
+        Ok(facts) => counters.extend(facts),
+        // The counters are worth having while the database is away; /readyz says that it is.
+        Err(error) => tracing::warn!(cause = chain(&error), "the store's own figures are missing"),
+    }
     let body = serde_json::json!({
         "instance": state.config.instance,
         "role": state.role,
@@ -72,7 +78,7 @@ pub async fn info_json(State(state): State<AppState>) -> Response {
         "commit": COMMIT,
         "pid": std::process::id(),
         "settings": state.config.settings(),
-        "counters": state.telemetry.counters.snapshot(),
+        "counters": counters,
     });
     (NO_STORE, axum::Json(body)).into_response()
 }

@@ -42,7 +42,8 @@ async fn no_page_asks_the_store_more_often_than_it_says() {
             ("/info", vec![]),
         ] {
             let before = site.store_calls();
-            anna.get(path).await.assert_says(200, "");
+            let answer = anna.get(path).await;
+            assert_eq!(answer.status, http::StatusCode::OK, "{path}: {}", answer.text());
             assert_eq!(difference(&before, &site.store_calls()), budget, "{path} on {store}");
         }
         let like = format!("{photo}/like");

@@ -104,7 +104,7 @@ async fn another_version_is_saved_beside_the_first_and_published() {
         anna.post(&edit, &words).await.location();
         anna.get(&format!("/p/{photo}")).await.assert_says(200, "New words");
         let long = "x".repeat(2_001);
-        anna.post(&edit, &[("caption", &long)]).await.assert_says(422, "at most");
+        anna.post(&edit, &[("caption", &long)]).await.assert_says(422, "A caption may have");
         assert!(site.stop().await);
     }
 }

@@ -87,7 +87,7 @@ async fn bad_addresses_and_forms_get_a_friendly_page() {
     ] {
         anna.get(path).await.assert_says(404, "Nothing on this frame");
     }
-    anna.post(&format!("{photo}/like"), &[("on", "perhaps")]).await.assert_says(422, "go back");
+    anna.post(&format!("{photo}/like"), &[("on", "perhaps")]).await.assert_says(422, "Go back");
     anna.post("/p/0000000000001/like", &[("on", "true")]).await.assert_says(404, "Nothing on");
     let empty = anna.post(&format!("{photo}/comments"), &[("body", "  ")]).await;
     empty.assert_says(422, "at least one word");

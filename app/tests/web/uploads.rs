@@ -15,6 +15,8 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
     bytes.extend_from_slice(&chunk);
     bytes.extend_from_slice(&crc32(&chunk).to_be_bytes());
+    // The first chunk of pixels begins, and says nothing yet.
+    bytes.extend_from_slice(b"\0\0\x10\0IDAT\x78\x9c");
     bytes
 }
 
