@@ -17,7 +17,7 @@ use crate::imaging::ImagingError;
 use crate::model::{Feed, PhotoId, UserId, VersionId};
 use crate::password::{self, PasswordError};
 use crate::session::{COOKIE_NAME, SessionError, Sessions, Viewer};
-use crate::store::{Store, StoreError};
+use crate::store::{Population, Store, StoreError};
 
 /// The version of the manifest.
 pub const MANIFEST_SCHEMA: &str = "lightmeter/population/1";

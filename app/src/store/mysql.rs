@@ -4,9 +4,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Executor;
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Executor};
 
 use crate::store::sql::feed_query;
 use crate::store::{StoreError, StoreResult};
@@ -46,6 +46,10 @@ type Db = sqlx::MySql;
 
 /// How long a request waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an instance waits for another one's migration, in seconds.
+const MIGRATION_WAIT_S: i64 = 120;
+/// A connection that was idle for longer is tried before it is used.
+const PING_AFTER: Duration = Duration::from_secs(1);
 /// READ COMMITTED: no gap locks, hence fewer deadlocks; each verb is written so that it needs no more.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
@@ -87,8 +91,15 @@ impl MysqlStore {
         let pool = MySqlPoolOptions::new()
             .max_connections(connections_max.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A ping before each query would double the round trips; a dead connection shows at its next use.
+            // A ping before each query would double the round trips. After an idle second it costs nothing that anybody
+            // notices, and finds the connections that a restart of the server has cut.
             .test_before_acquire(false)
+            .before_acquire(|connection, idle| {
+                Box::pin(async move {
+                    let alive = idle.idle_for < PING_AFTER || connection.ping().await.is_ok();
+                    Ok(alive)
+                })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
             })
@@ -98,10 +109,24 @@ impl MysqlStore {
         Ok(Self { pool })
     }
 
-    /// Brings the tables up to date; safe to run from several instances at once (a lock in the database).
+    /// Brings the tables up to date; safe to run from several instances at once. Under a lock of our own: the library's
+    /// waits for -1 seconds, which MySQL takes as for ever and MariaDB as not at all.
     pub async fn migrate(&self) -> StoreResult<()> {
-        let migrated = sqlx::migrate!("migrations/mysql").run(&self.pool).await;
-        migrated.map_err(|error| StoreError::unavailable("migrate the MySQL tables", error))
+        let verb = "migrate the MySQL tables";
+        let failed = |error| StoreError::unavailable(verb, error);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let lock = sqlx::query_scalar::<_, Option<i64>>(
+            "SELECT GET_LOCK(CONCAT('photo-app migrates ', DATABASE()), ?)",
+        );
+        let lock = lock.bind(MIGRATION_WAIT_S).fetch_one(&mut *connection).await;
+        if lock.map_err(failed)? != Some(1) {
+            return Err(StoreError::unavailable(verb, "another instance has been at it for long"));
+        }
+        let migrated = sqlx::migrate!("migrations/mysql").run(&mut *connection).await;
+        let unlock = sqlx::query("DO RELEASE_LOCK(CONCAT('photo-app migrates ', DATABASE()))");
+        let unlocked = unlock.execute(&mut *connection).await;
+        migrated.map_err(|error| StoreError::unavailable(verb, error))?;
+        unlocked.map(|_| ()).map_err(failed)
     }
 
     async fn reader(&self) -> Result<PoolConnection<Db>, sqlx::Error> {
