@@ -17,6 +17,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::budget::CpuGroup;
@@ -24,8 +25,10 @@ use super::budget::CpuGroup;
 mod output;
 
 pub use output::{ReadyLine, tail};
-use output::{open_log, pick_ready_line};
+use output::{Output, open_log, pick_ready_line};
 
+/// How long the news of an end may wait for the last output.
+const LAST_WORDS_WAIT: Duration = Duration::from_millis(500);
 /// How long dropping the runtime may wait for a killed child.
 const LAST_RESORT_WAIT: Duration = Duration::from_secs(2);
 
@@ -212,8 +215,8 @@ impl Launcher {
         }
         command.kill_on_drop(true).process_group(0);
         let mut child = spawn_from_lasting_thread(command).await.map_err(spawn_error)?;
-        let ready_line = child.stdout.take().map(|stdout| pick_ready_line(stdout, log));
-        Ok(Process::watch(spec, child, path, ready_line))
+        let output = child.stdout.take().map(|stdout| pick_ready_line(stdout, log));
+        Ok(Process::watch(spec, child, path, output))
     }
 
     fn command(&self, spec: &ProcessSpec) -> Command {
@@ -268,12 +271,16 @@ impl Process {
         spec: &ProcessSpec,
         child: Child,
         log: PathBuf,
-        ready_line: Option<oneshot::Receiver<ReadyLine>>,
+        output: Option<Output>,
     ) -> Process {
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (exit_sender, exit) = watch::channel(None);
         let pid = child.id().unwrap_or_default();
-        let keeper = Keeper { child, _group: spec.group.clone(), reaped: false };
+        let (ready_line, copying) = match output {
+            Some(output) => (Some(output.ready_line), Some(output.copying)),
+            None => (None, None),
+        };
+        let keeper = Keeper { child, copying, _group: spec.group.clone(), reaped: false };
         tokio::spawn(keeper.run(order_queue, exit_sender));
         let group = spec.group.clone();
         Process { name: spec.name.clone(), pid, log, group, orders, exit, ready_line }
@@ -365,6 +372,8 @@ impl Process {
 /// The only owner of the child.
 struct Keeper {
     child: Child,
+    /// Copies its output to the log.
+    copying: Option<JoinHandle<()>>,
     // Lives at least as long as the child: the last holder removes the cgroup.
     _group: Option<Arc<CpuGroup>>,
     reaped: bool,
@@ -400,6 +409,11 @@ impl Keeper {
             }
         };
         self.reaped = true;
+        // Whoever reads the log because of this end should find all of it. A grandchild that holds the
+        // output open must not hold up the news.
+        if let Some(copying) = self.copying.take() {
+            let _late = tokio::time::timeout(LAST_WORDS_WAIT, copying).await;
+        }
         // Without a status the watchers see the sender go, which ends their wait as well.
         if let Ok(status) = status {
             exit.send_replace(Some(status));

