@@ -284,5 +284,12 @@ impl Cluster {
         if let Some(backends) = self.backends.take() {
             backends.discard().await;
         }
+        // Tens of thousands of pictures: not on a thread that others wait for. What cannot be removed now
+        // goes with the context's folder.
+        let folder = self.folder;
+        let removed = tokio::task::spawn_blocking(move || folder.close()).await;
+        if let Ok(Err(error)) = removed {
+            tracing::debug!(%error, "a cluster's folder stays until the end of the run");
+        }
     }
 }

@@ -24,8 +24,8 @@ use super::budget::CpuGroup;
 
 mod output;
 
-pub use output::{ReadyLine, tail};
 use output::{Output, open_log, pick_ready_line};
+pub use output::{ReadyLine, tail};
 
 /// How long the news of an end may wait for the last output.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(500);
@@ -267,12 +267,7 @@ pub struct Process {
 }
 
 impl Process {
-    fn watch(
-        spec: &ProcessSpec,
-        child: Child,
-        log: PathBuf,
-        output: Option<Output>,
-    ) -> Process {
+    fn watch(spec: &ProcessSpec, child: Child, log: PathBuf, output: Option<Output>) -> Process {
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (exit_sender, exit) = watch::channel(None);
         let pid = child.id().unwrap_or_default();

@@ -153,22 +153,21 @@ pub(super) async fn seed(
     Ok(())
 }
 
-/// Copies the manifest, with the address that this cluster's pages link pictures to.
+/// Copies the manifest. Where pages link pictures to an object store, the address is this cluster's own.
 pub(super) async fn place_manifest(
     from: &Path,
     to: &Path,
-    assets_public: Option<&str>,
+    public_url: Option<&str>,
 ) -> Result<(), ClusterError> {
-    let error = || ClusterError::files(to);
     let text = tokio::fs::read(from).await.map_err(ClusterError::files(from))?;
     let mut manifest: serde_json::Value = serde_json::from_slice(&text)
         .map_err(std::io::Error::other)
         .map_err(ClusterError::files(from))?;
-    if let Some(manifest) = manifest.as_object_mut() {
-        manifest.insert("assets_public".into(), assets_public.into());
+    if let (Some(manifest), Some(url)) = (manifest.as_object_mut(), public_url) {
+        manifest.insert("assets_public".into(), format!("{url}/").into());
     }
-    let text = serde_json::to_vec(&manifest).map_err(std::io::Error::other).map_err(error())?;
-    tokio::fs::write(to, text).await.map_err(error())
+    let text = manifest.to_string();
+    tokio::fs::write(to, text).await.map_err(ClusterError::files(to))
 }
 
 /// Removes a folder that is no longer needed; the context's own removal is the second chance.
