@@ -195,6 +195,13 @@ pub async fn seed(
     Ok(manifest)
 }
 
+/// Only the rows of a population, without pictures, assets or sessions: what a bench of the store needs. Everybody has an
+/// empty password hash, so nobody can log in.
+pub fn draw_rows(options: &SeedOptions) -> Result<Population, SeedError> {
+    options.check()?;
+    Ok(population::draw(options, "").population)
+}
+
 fn manifest(options: &SeedOptions, drawn: &population::Drawn, assets: &dyn Assets) -> Manifest {
     let users = &drawn.population.users;
     let people = users.iter().map(|user| ManifestPerson {

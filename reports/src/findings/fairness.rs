@@ -22,10 +22,12 @@ pub fn objection(arrow: &Arrow, before: &[&Trial], after: &[&Trial]) -> Option<S
 }
 
 /// True when `change`, as declared, speaks of the setting `key` (`web.store`): by its full name, by its name without the role,
-/// or by the role alone when a whole kind of process is what the cure adds.
+/// by the role alone when a whole kind of process is what the cure adds, or as the head of a setting that exists only because
+/// of the declared one (`cache` speaks of `web.cache_bytes_max`).
 pub fn declares(change: &str, key: &str) -> bool {
     let (role, name) = key.split_once('.').unwrap_or(("", key));
-    change == key || change == name || (!role.is_empty() && change == role)
+    let belongs = name.strip_prefix(change).is_some_and(|rest| rest.starts_with('_'));
+    change == key || change == name || belongs || (!role.is_empty() && change == role)
 }
 
 fn undeclared_differences(arrow: &Arrow, before: &[&Trial], after: &[&Trial]) -> Option<String> {
@@ -106,6 +108,8 @@ mod tests {
         assert!(declares("store", "web.store"));
         assert!(declares("store", "worker.store"));
         assert!(declares("worker", "worker.store"));
+        assert!(declares("cache", "web.cache_bytes_max"));
+        assert!(!declares("job", "web.jobs"));
         assert!(!declares("store", "web.cache"));
         assert!(!declares("web", "worker.store"));
         assert!(!declares("", "store"));
