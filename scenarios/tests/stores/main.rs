@@ -124,15 +124,11 @@ async fn migrations_run_once_however_many_instances_start() {
     let Some(place) = Place::with_mariadb() else { return };
     let server = place.mariadb("migrated").await;
     let url = place.database(&server).await;
-    let mut starts = tokio::task::JoinSet::new();
-    for _ in 0..4 {
-        let url = url.clone();
-        starts.spawn(async move {
-            let store = MysqlStore::connect(&url, 2).await.expect("the store connects");
-            store.migrate().await.expect("the tables are there");
-        });
-    }
-    starts.join_all().await;
+    let start = || async {
+        let store = MysqlStore::connect(&url, 2).await.expect("the store connects");
+        store.migrate().await.expect("the tables are there");
+    };
+    futures_util::future::join_all([start(), start(), start(), start()]).await;
     server.discard().await;
 }
 
