@@ -2,7 +2,8 @@
 //!
 //! Module map: `schedule` (planned start times, pure) -> `driver` (open loop over hyper) -> `recorder` (latencies
 //! into HdrHistograms, microseconds) -> `record` (the run directory's types) -> `record_io` (its files, which
-//! `reports` reads). `population` is whom and what the load touches.
+//! `reports` reads). `population` is whom and what the load touches; `users` are the goose users, the
+//! second driver, which find their own pace.
 
 pub mod driver;
 pub mod population;
@@ -10,3 +11,5 @@ pub mod record;
 pub mod record_io;
 pub mod recorder;
 pub mod schedule;
+#[cfg(feature = "users")]
+pub mod users;

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use support::{Reply, Request, Server, drive_request, population};
 
-const FEED: &str = r#"<!doctype html><html><article class="card" data-photo="0b"></article>
+const FEED: &str = r#"<!doctype html><html><a href="/account">Account</a><article class="card" data-photo="0b"></article>
 <article class="card" data-photo="0a"></article></html>"#;
 
 fn ms(milliseconds: u64) -> Duration {
@@ -361,6 +361,16 @@ async fn a_lost_session_is_an_error_even_where_it_redirects() {
 }
 
 #[tokio::test]
+async fn the_page_for_strangers_is_not_taken_for_a_home_feed() {
+    let server = Server::start(|_| Reply::ok(FEED.replace("/account", "/login")));
+    let mut request = drive_request(&server, Pace::Constant { rate_per_s: 50.0 });
+    request.duration = ms(200);
+    request.verify_every = 1;
+    let record = &drive(request).await.operations["home"];
+    assert_eq!(record.errors, BTreeMap::from([("not logged in".to_owned(), 10)]));
+}
+
+#[tokio::test]
 async fn a_background_load_has_books_of_its_own() {
     let server = Server::start(app);
     let mut request = drive_request(&server, Pace::Constant { rate_per_s: 100.0 });
@@ -415,4 +425,14 @@ async fn a_load_that_contradicts_itself_is_refused() {
         let refused = driver.drive(request, CancellationToken::new()).await;
         assert!(matches!(refused, Err(DriveError::Request(_))), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_the_server_closed_is_replaced() {
+    // Hangs up after every answer without announcing it, as a server does whose idle timeout has passed.
+    let server = Server::start(|_| Reply { hang_up: true, ..Reply::ok("xy") });
+    let request = get_everywhere(&server, Pace::Constant { rate_per_s: 50.0 }, ms(400));
+    let record = &drive(request).await.operations["get"];
+    assert_eq!((record.ok_count, record.http_count), (20, 20), "{record:?}");
+    assert_eq!(server.log.lock().expect("not poisoned").connection_count, 20);
 }

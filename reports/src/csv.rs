@@ -202,7 +202,7 @@ fn steps(analysis: &Analysis<'_>) -> CsvFile {
     ]);
     for experiment in &analysis.experiments {
         let context = Context::new(experiment.record, analysis.trials);
-        for search in searches(&context).iter().filter(|s| s.place.is_some()) {
+        for search in searches(&context).iter().filter(|s| s.is_adaptive()) {
             for trial in &search.trials {
                 let judged = held(&trial.record, &trial.histograms, &experiment.record.slo);
                 let place = |pick: fn((u32, u32)) -> u32| {

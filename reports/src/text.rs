@@ -92,7 +92,8 @@ pub fn interval(low: f64, high: f64) -> String {
     let decimals = match high {
         high if high < 5.0 => 2,
         high if high < 20.0 => 1,
-        _ => return format!("{} to {}", number(low), ratio(high)),
+        _ if low < 10.0 => 1,
+        _ => 0,
     };
     format!("{low:.decimals$} to {high:.decimals$}")
 }

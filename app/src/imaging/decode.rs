@@ -16,6 +16,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use super::buffers::Workbench;
 use super::probe::JpegSegments;
 use super::{ImagingError, Limits, Probe};
 use crate::model::PictureFormat;
@@ -25,11 +26,21 @@ const JPEG_SCANS_MAX: usize = 64;
 
 /// Decodes what `probe` accepted, as stored (not yet upright).
 pub fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<RgbImage, ImagingError> {
+    decode_with(&mut Workbench::default(), bytes, probe, limits)
+}
+
+/// [`decode`] into memory of the bench.
+pub fn decode_with(
+    bench: &mut Workbench,
+    bytes: &[u8],
+    probe: &Probe,
+    limits: &Limits,
+) -> Result<RgbImage, ImagingError> {
     let format = probe.format;
     // The decoders are other people's code fed with strangers' bytes: a panic in there is a damaged picture to us. They
     // own all they touch, so nothing half-changed survives the unwinding.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
-        PictureFormat::Jpeg => jpeg(bytes, limits),
+        PictureFormat::Jpeg => jpeg(bench, bytes, limits),
         PictureFormat::Png => png(bytes, limits),
         PictureFormat::Webp => webp(bytes, limits),
     }));
@@ -41,7 +52,7 @@ pub fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<RgbImage, 
     Ok(picture)
 }
 
-fn jpeg(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
+fn jpeg(bench: &mut Workbench, bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
     let damaged =
         |reason: &dyn ToString| ImagingError::damaged(PictureFormat::Jpeg, reason.to_string());
     if !jpeg_is_complete(bytes) {
@@ -59,8 +70,11 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged(&"its size is missing"))?;
     let (width, height) = (width as u32, height as u32);
     limits.check(width, height)?;
-    let pixels = decoder.decode().map_err(|error| damaged(&error))?;
-    RgbImage::from_raw(width, height, pixels).ok_or_else(|| damaged(&"pixels are missing"))
+    let mut picture = bench.picture(width, height);
+    // The memory may hold another person's picture: should the decoder ever leave a pixel unwritten, it must not show.
+    picture.fill(0);
+    decoder.decode_into(&mut picture).map_err(|error| damaged(&error))?;
+    Ok(picture)
 }
 
 /// Whether the end-of-image marker follows the last scan. Decoders fill what is missing with grey instead of failing when

@@ -2,9 +2,10 @@
 //!
 //! In the order a picture meets them: [`probe`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` ->
 //! `filters` (what a look is) and `kernels` (how it is computed) -> `watermark` -> `encode`; `pipeline` is the ordered
-//! list of these steps and [`render`] its front door. `landscape` paints the pictures that seeds and benches use.
+//! list of these steps and [`render`] its front door; `buffers` lends them memory. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera, colour profile) is dropped; pictures are taken to be sRGB.
 
+pub mod buffers;
 pub mod decode;
 pub mod encode;
 pub mod filters;

@@ -5,9 +5,11 @@
 //! (Linear filters commute with resizing but for rounding; clamping ones differ where the filter clips.)
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
 
-use fast_image_resize::Resizer;
+use image::RgbImage;
 
+use super::buffers::Workbench;
 use super::filters::Filter;
+use super::probe::Probe;
 use super::{ImagingError, Limits, decode, encode, kernels, probe, resize, watermark};
 
 /// What to make out of an original.
@@ -40,42 +42,60 @@ pub struct Rendition {
 
 /// Makes all renditions: one per entry of `widths`, in that order.
 pub fn render(request: &RenderRequest<'_>) -> Result<Vec<Rendition>, ImagingError> {
-    let probe = probe::probe(request.bytes, &request.limits)?;
-    let stored = decode::decode(request.bytes, &probe, &request.limits)?;
-    let program = kernels::Program::new(&request.filter.chain(request.strength));
-    let mut resizer = Resizer::new();
+    let mut bench = Workbench::take();
+    let made = render_on(&mut bench, request);
+    bench.put_back();
+    made
+}
 
-    // From the widest to the narrowest; `source` is the last size made, upright and without look or mark.
+fn render_on(
+    bench: &mut Workbench,
+    request: &RenderRequest<'_>,
+) -> Result<Vec<Rendition>, ImagingError> {
+    let probe = probe::probe(request.bytes, &request.limits)?;
+    let program = kernels::Program::new(&request.filter.chain(request.strength));
+    let size_of = |index: usize| resize::fit(probe.width, probe.height, request.widths[index]);
+    // From the widest to the narrowest.
     let mut order: Vec<usize> = (0..request.widths.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(request.widths[*index]));
+    let Some(widest) = order.first() else { return Ok(Vec::new()) };
+
+    // `source` is the last size made: upright, without look or mark.
+    let mut source = upright(bench, request, &probe, size_of(*widest))?;
     let mut renditions: Vec<Option<Rendition>> = vec![None; request.widths.len()];
-    let mut stored = Some(stored);
-    let mut source = None;
     for index in order {
-        let (width, height) = resize::fit(probe.width, probe.height, request.widths[index]);
-        let plain = match (source.take(), stored.take()) {
-            (Some(larger), _) => resize::resize(&mut resizer, &larger, width, height),
-            (None, Some(stored)) => {
-                // The stored pixels still lie as the camera held them.
-                let (across, down) =
-                    if probe.orientation.swaps_sides() { (height, width) } else { (width, height) };
-                let small = if stored.dimensions() == (across, down) {
-                    stored
-                } else {
-                    resize::resize(&mut resizer, &stored, across, down)
-                };
-                probe.orientation.apply(small)
-            }
-            (None, None) => unreachable!("the first pass leaves a source"),
-        };
-        let mut finished = plain.clone();
+        let (width, height) = size_of(index);
+        if source.dimensions() != (width, height) {
+            let smaller = resize::resize(bench, &source, width, height);
+            bench.recycle(std::mem::replace(&mut source, smaller));
+        }
+        let mut finished = bench.picture(width, height);
+        finished.copy_from_slice(&source);
         program.apply(&mut finished);
         if request.watermark {
             watermark::draw(&mut finished);
         }
         let jpeg = encode::jpeg(&finished)?;
+        bench.recycle(finished);
         renditions[index] = Some(Rendition { width, height, jpeg });
-        source = Some(plain);
     }
+    bench.recycle(source);
     Ok(renditions.into_iter().flatten().collect())
+}
+
+/// Decodes, brings to the widest size, and only then turns: the work of turning shrinks with the picture.
+fn upright(
+    bench: &mut Workbench,
+    request: &RenderRequest<'_>,
+    probe: &Probe,
+    (width, height): (u32, u32),
+) -> Result<RgbImage, ImagingError> {
+    let stored = decode::decode_with(bench, request.bytes, probe, &request.limits)?;
+    let lying = if probe.orientation.swaps_sides() { (height, width) } else { (width, height) };
+    if stored.dimensions() == lying {
+        return Ok(probe.orientation.apply(stored));
+    }
+    let small = resize::resize(bench, &stored, lying.0, lying.1);
+    bench.recycle(stored);
+    Ok(probe.orientation.apply(small))
 }

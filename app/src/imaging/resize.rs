@@ -6,8 +6,10 @@
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 use image::RgbImage;
+
+use super::buffers::Workbench;
 
 /// The size of a rendition `width` pixels wide of a picture of this size: never wider than the picture, the height follows.
 pub fn fit(picture_width: u32, picture_height: u32, width: u32) -> (u32, u32) {
@@ -18,12 +20,13 @@ pub fn fit(picture_width: u32, picture_height: u32, width: u32) -> (u32, u32) {
     (width, (height as u32).max(1))
 }
 
-/// A copy of exactly this size. `resizer` keeps its scratch buffers from one call to the next.
-pub fn resize(resizer: &mut Resizer, picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+/// A copy of exactly this size.
+pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let mut out = bench.picture(width, height);
     if picture.dimensions() == (width, height) {
-        return picture.clone();
+        out.copy_from_slice(picture);
+        return out;
     }
-    let mut out = RgbImage::new(width, height);
     let from = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture);
     let to = TypedImage::<U8x3>::from_buffer(width, height, &mut out);
     let (from, mut to) = (
@@ -31,8 +34,7 @@ pub fn resize(resizer: &mut Resizer, picture: &RgbImage, width: u32, height: u32
         to.expect("an RgbImage holds exactly its pixels"),
     );
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Hamming));
-    resizer
-        .resize_typed(&from, &mut to, &options)
-        .expect("no cropping is asked for, which alone can fail");
+    let resized = bench.resizer.resize_typed(&from, &mut to, &options);
+    resized.expect("no cropping is asked for, which alone can fail");
     out
 }

@@ -143,27 +143,25 @@ pub(super) async fn exchange(
     keep: Keep,
 ) -> Result<Answer, Fault> {
     let tally = way.tally;
-    let (connection, response) = loop {
+    let (mut connection, response) = loop {
         let mut connection = way.pool.acquire().await?;
         let sent_before = tally.sent.get();
         tally.sent.set(Some(sent_before.unwrap_or_else(Instant::now)));
         tally.http_count.set(tally.http_count.get() + 1);
-        match connection.sender.try_send_request(request).await {
+        match connection.send(request).await {
             Ok(response) => break (connection, response),
-            Err(mut error) => match error.take_message() {
-                Some(unsent) if connection.used => {
-                    request = unsent;
-                    tally.sent.set(sent_before);
-                    tally.http_count.set(tally.http_count.get() - 1);
-                }
-                _ => return Err(Fault::Lost),
-            },
+            Err(Some(unsent)) if connection.used => {
+                request = unsent;
+                tally.sent.set(sent_before);
+                tally.http_count.set(tally.http_count.get() - 1);
+            }
+            Err(_) => return Err(Fault::Lost),
         }
     };
     *way.routes.borrow_mut().entry(way.route).or_default() += 1;
     let (head, mut incoming) = response.into_parts();
     let mut answer = Answer::new(head, Instant::now());
-    while let Some(frame) = incoming.frame().await {
+    while let Some(frame) = connection.drive(incoming.frame()).await {
         let frame = frame.map_err(|_| Fault::Incomplete)?;
         let Some(data) = frame.data_ref() else { continue };
         answer.take_in(data, keep);

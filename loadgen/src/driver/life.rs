@@ -14,6 +14,7 @@ use super::exchange::{Fault, Tally};
 use super::operation::{Done, FollowUp, Performance};
 use super::timer::StartTimer;
 use super::trial::Trial;
+use crate::record_io::LATENCY_MAX_US;
 use crate::recorder::Moments;
 use crate::schedule::Schedule;
 
@@ -109,8 +110,8 @@ impl Trial {
     async fn live(&self, begun: Begun) -> Option<Fault> {
         let planned = begun.planned;
         let late = Instant::now().saturating_duration_since(planned);
-        let late_us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
-        self.lateness.borrow_mut().saturating_record(late_us);
+        let late_us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX).min(LATENCY_MAX_US);
+        self.lateness.borrow_mut().record(late_us).expect("the histogram grows");
         let every = u64::from(self.request.verify_every);
         let tally = Tally::default();
         let performance = Performance {
@@ -127,7 +128,10 @@ impl Trial {
         self.last_answer.set(now);
         let verified = matches!(&answered, Ok(Ok(done)) if done.verified);
         let ended = match answered.unwrap_or(Err(Fault::Timeout)) {
-            Ok(done) => self.record(&begun, &tally, &performance, done).await,
+            Ok(done) => {
+                self.record(&begun, &tally, &done);
+                self.follow_up(&begun, &performance, done.follow_up).await
+            }
             Err(fault) => Err(fault),
         };
         let fault = ended.err();
@@ -153,35 +157,39 @@ impl Trial {
         close(&mut polls, tally, fault);
     }
 
-    /// Records a correct answer and does what follows it.
-    async fn record(
-        &self,
-        begun: &Begun,
-        tally: &Tally,
-        performance: &Performance<'_>,
-        done: Done,
-    ) -> Result<(), Fault> {
+    /// Records a correct answer.
+    fn record(&self, begun: &Begun, tally: &Tally, done: &Done) {
         let since_origin = |moment: Instant| moment.saturating_duration_since(self.origin);
-        let planned = since_origin(begun.planned);
-        let key = self.books.borrow()[begun.book].key;
         let moments = Moments {
-            planned,
+            planned: since_origin(begun.planned),
             sent: since_origin(tally.sent.get().unwrap_or(begun.planned)),
             first_byte: since_origin(done.first_byte),
             last_byte: since_origin(done.last_byte),
         };
+        let key = self.books.borrow()[begun.book].key;
         self.recorder.borrow_mut().record(key, &moments);
-        if matches!(done.follow_up, FollowUp::None) {
+    }
+
+    /// Does what follows an answer, until the end of the drain at the latest.
+    async fn follow_up(
+        &self,
+        begun: &Begun,
+        performance: &Performance<'_>,
+        follow_up: FollowUp,
+    ) -> Result<(), Fault> {
+        if matches!(follow_up, FollowUp::None) {
             return Ok(());
         }
         // Counted apart: what is asked afterwards is not a part of the operation.
         let own = Tally::default();
         let after = Performance { tally: &own, ..*performance };
-        let followed = timeout_at(self.end.into(), after.follow_up(done.follow_up)).await;
-        let finished = followed.unwrap_or(Err(Fault::NotFinished))?;
-        if let Some(ready_at_us) = finished {
+        // Rare, and its state is large: boxed, so that every request stays small.
+        let followed = timeout_at(self.end.into(), Box::pin(after.follow_up(follow_up))).await;
+        if let Some(ready_at_us) = followed.unwrap_or(Err(Fault::NotFinished))? {
+            let planned = begun.planned.saturating_duration_since(self.origin);
             let planned_at_us = self.started_at_us + planned.as_micros() as u64;
             let took = Duration::from_micros(ready_at_us.saturating_sub(planned_at_us));
+            let key = self.books.borrow()[begun.book].key;
             self.recorder.borrow_mut().record_finished(key, planned, took);
         }
         Ok(())

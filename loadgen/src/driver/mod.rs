@@ -31,8 +31,12 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::pictures::paint_jpeg;
+#[cfg(feature = "users")]
+pub(crate) use self::pictures::{UploadForms, content_type};
 pub use self::placement::Placement;
 pub use self::types::*;
+#[cfg(feature = "users")]
+pub(crate) use self::verify::{card_ids, rendition_sources};
 use crate::population::Population;
 use crate::record::NullServerCheck;
 use exchange::Routes;

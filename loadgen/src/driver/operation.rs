@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 
 use super::choice::Choice;
 use super::exchange::{Answer, Fault, Keep, Tally, Way, exchange};
-use super::pictures::BOUNDARY;
+use super::pictures::content_type;
 use super::pool::{Body, Pool};
 use super::trial::Trial;
 use super::types::{AssetRewrite, Operation};
@@ -95,7 +95,7 @@ impl Performance<'_> {
                 }
                 Ok(done)
             }
-            Operation::Like => self.like().await,
+            Operation::Like => Box::pin(self.like()).await,
             Operation::Comment => {
                 let comment = COMMENTS[(self.choice.bits >> 8) as usize % COMMENTS.len()];
                 let path = format!("/p/{}/comments", self.photo()?.id);
@@ -105,12 +105,12 @@ impl Performance<'_> {
                 let path = format!("/u/{}/follow", self.somebody_else()?);
                 self.form("follow", path, format!("on={}", self.choice.bits & 1 == 1)).await
             }
-            Operation::PageView => self.page_view().await,
+            Operation::PageView => Box::pin(self.page_view()).await,
             Operation::Upload { picture, filter } => {
                 let bits = self.choice.bits;
                 let form = self.trial.forms.borrow().get(*picture, filter, bits);
                 let form = form.ok_or(Fault::Population)?;
-                self.upload(form).await
+                Box::pin(self.upload(form)).await
             }
             Operation::Get(path) => {
                 let route = route_of(path);
@@ -142,7 +142,11 @@ impl Performance<'_> {
         let answer = self.page(route, uri, self.keep()).await?;
         let mut done = Done::new(&answer);
         if self.deep {
-            verify::check_feed(&text(&answer))?;
+            let html = text(&answer);
+            verify::check_feed(&html)?;
+            if route == "home" {
+                verify::check_logged_in(&html)?;
+            }
             done.verified = true;
         }
         Ok(done)
@@ -161,8 +165,7 @@ impl Performance<'_> {
 
     async fn upload(&self, form: Bytes) -> Result<Done, Fault> {
         let mut request = self.request(Method::POST, Uri::from_static("/upload"), form, true)?;
-        let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={BOUNDARY}"))
-            .map_err(|_| Fault::BadAddress)?;
+        let kind = HeaderValue::try_from(content_type()).map_err(|_| Fault::BadAddress)?;
         request.headers_mut().insert(CONTENT_TYPE, kind);
         let answer = self.send(self.pool(), "upload", request, Keep::Length).await?;
         answer.expect(StatusCode::SEE_OTHER)?;
@@ -176,6 +179,7 @@ impl Performance<'_> {
         let answer = self.page("home", Uri::from_static("/"), Keep::Whole).await?;
         let html = text(&answer);
         verify::check_whole(&html)?;
+        verify::check_logged_in(&html)?;
         if self.deep {
             verify::check_feed(&html)?;
         }

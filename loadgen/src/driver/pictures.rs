@@ -15,24 +15,24 @@ const PICTURES_PER_SIZE: u64 = 4;
 /// JPEG quality as cameras use it.
 const QUALITY: u8 = 88;
 /// Separates the parts of the form; random enough not to occur in a JPEG.
-pub(super) const BOUNDARY: &str = "lightmeter-5f1c0a9be27d4836";
+const BOUNDARY: &str = "lightmeter-5f1c0a9be27d4836";
 
 /// Bodies of upload forms, ready to send, by (size, filter).
 #[derive(Default)]
-pub(super) struct UploadForms {
+pub(crate) struct UploadForms {
     forms: BTreeMap<(PictureSize, String), Vec<Bytes>>,
 }
 
 impl UploadForms {
     /// Prepares the forms for a size and a filter, once.
-    pub(super) fn prepare(&mut self, size: PictureSize, filter: &str) {
+    pub(crate) fn prepare(&mut self, size: PictureSize, filter: &str) {
         self.forms.entry((size, filter.to_owned())).or_insert_with(|| {
             (0..PICTURES_PER_SIZE).map(|seed| form(&paint_jpeg(seed, size), filter)).collect()
         });
     }
 
     /// The form for an upload; `bits` choose the picture. Cloning shares the bytes.
-    pub(super) fn get(&self, size: PictureSize, filter: &str, bits: u64) -> Option<Bytes> {
+    pub(crate) fn get(&self, size: PictureSize, filter: &str, bits: u64) -> Option<Bytes> {
         let forms = self.forms.get(&(size, filter.to_owned()))?;
         forms.get((bits % PICTURES_PER_SIZE) as usize).cloned()
     }
@@ -92,6 +92,11 @@ fn ridge_heights(ridges: &[[(f64, f64); 5]; 3], width: usize) -> [Vec<f64>; 3] {
         });
         line.collect()
     })
+}
+
+/// The content type of the forms.
+pub(crate) fn content_type() -> String {
+    format!("multipart/form-data; boundary={BOUNDARY}")
 }
 
 /// A `multipart/form-data` body with the fields of the app's upload page.

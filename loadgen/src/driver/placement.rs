@@ -3,6 +3,12 @@
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+
 /// Where the driving thread should run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Placement {
@@ -12,7 +18,12 @@ pub struct Placement {
     pub raised_priority: bool,
 }
 
-/// The nice value asked for; -20 is the strongest.
+#[cfg(target_os = "linux")]
+/// First in, first out, at the lowest real-time priority: it runs before every ordinary thread as soon as it has something
+/// to do, and never before the kernel's own real-time threads. Asked for first.
+const REAL_TIME: RealtimeThreadSchedulePolicy = RealtimeThreadSchedulePolicy::Fifo;
+#[cfg(target_os = "linux")]
+/// Asked for where real time is refused; -20 is the strongest.
 const RAISED_NICE: i32 = -19;
 
 /// Applies a placement to the calling thread and says in words what was got.
@@ -47,6 +58,16 @@ fn pin(core: u32) -> String {
 
 #[cfg(target_os = "linux")]
 fn raise_priority() -> String {
+    let policy = ThreadSchedulePolicy::Realtime(REAL_TIME);
+    let thread = thread_native_id();
+    match set_thread_priority_and_policy(thread, ThreadPriority::Min, policy) {
+        Ok(()) => "real-time priority".to_owned(),
+        Err(error) => format!("{} (real time refused: {error})", raise_nice()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn raise_nice() -> String {
     // On Linux the nice value belongs to the thread, not to the process, when its thread id is given.
     let thread = rustix::thread::gettid();
     match rustix::process::setpriority_process(Some(thread), RAISED_NICE) {

@@ -1,22 +1,32 @@
 //! Connections to one address: kept alive between requests and between trials, more are opened on demand up to a
 //! limit, and beyond it requests wait in a queue, first come first served. All on one thread, so no locks.
 //!
+//! A connection has no task of its own: the request that holds it drives it ([`Connection::drive`]). An answer then wakes
+//! one task, not two; that the server has closed an idle connection is noticed when it is taken up again.
+//!
 //! A [`Slot`] is the right to have one connection open. It is given back when it is dropped, whatever ended the
 //! request (answer, error, timeout, cancelled trial), so the count cannot drift.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::exchange::Fault;
+
+/// The request, if it was not sent because the connection had ended; none when it is lost on the way.
+pub(super) type Unsent = Option<Request<Body>>;
 
 /// The body of every request: whole in memory.
 pub(super) type Body = Full<Bytes>;
@@ -111,12 +121,35 @@ impl Drop for Slot {
 pub(super) struct Connection {
     /// To send with.
     pub(super) sender: SendRequest<Body>,
+    /// What reads and writes; none once it has ended.
+    machine: Option<Machine>,
     /// Whether a request was sent on it before.
     pub(super) used: bool,
     slot: Slot,
 }
 
+/// hyper's state machine of a connection.
+type Machine = Pin<Box<http1::Connection<TokioIo<TcpStream>, Body>>>;
+
 impl Connection {
+    /// Sends a request: the future must be driven. Separate from [`Connection::drive`] because of the borrow.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Unsent> {
+        let answer = self.sender.try_send_request(request);
+        drive(&mut self.machine, answer).await.map_err(|mut error| error.take_message())
+    }
+
+    /// Drives the connection until `wanted`, which depends on it, is there.
+    pub(super) async fn drive<F: Future>(&mut self, wanted: F) -> F::Output {
+        drive(&mut self.machine, wanted).await
+    }
+
+    async fn is_usable(&mut self) -> bool {
+        self.sender.is_ready() || drive(&mut self.machine, self.sender.ready()).await.is_ok()
+    }
+
     /// Gives the connection to the next request, or keeps it for later.
     pub(super) fn release(mut self) {
         self.used = true;
@@ -143,9 +176,10 @@ impl Pool {
         loop {
             let mut connection = match self.take_idle() {
                 Some(connection) => connection,
-                None => self.open_or_wait().await?,
+                // Rare, and its state is large: boxed, so that every request stays small.
+                None => Box::pin(self.open_or_wait()).await?,
             };
-            if connection.sender.is_ready() || connection.sender.ready().await.is_ok() {
+            if connection.is_usable().await {
                 return Ok(connection);
             }
             if !connection.used {
@@ -192,11 +226,25 @@ impl Pool {
         stream.set_nodelay(true).map_err(|_| Fault::Connect)?;
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|_| Fault::Connect)?;
-        // The connection outlives the trial. Its errors reach the request that is on it; without one
-        // they mean that the server closed an idle connection, which is its right.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        Ok(Connection { sender, used: false, slot })
+        Ok(Connection { sender, machine: Some(Box::pin(connection)), used: false, slot })
     }
+}
+
+/// Polls `wanted`, then the connection, then `wanted` again: what the first asks for (a request written, the next part of
+/// a body) the second often has at hand, and the task need not be woken for it.
+async fn drive<F: Future>(machine: &mut Option<Machine>, wanted: F) -> F::Output {
+    let mut wanted = pin!(wanted);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = wanted.as_mut().poll(context) {
+            return Poll::Ready(output);
+        }
+        if let Some(running) = machine {
+            // Its error reaches the request through `wanted`.
+            if running.as_mut().poll(context).is_ready() {
+                *machine = None;
+            }
+        }
+        wanted.as_mut().poll(context)
+    })
+    .await
 }

@@ -4,7 +4,7 @@
 use super::exchange::Fault;
 
 /// The addresses of the rendition images of a page, in order, each once.
-pub(super) fn rendition_sources(html: &str) -> Vec<String> {
+pub(crate) fn rendition_sources(html: &str) -> Vec<String> {
     let mut sources: Vec<String> = Vec::new();
     for tag in tags(html, "img") {
         let classes = attribute(tag, "class").unwrap_or_default();
@@ -23,7 +23,7 @@ pub(super) fn rendition_sources(html: &str) -> Vec<String> {
 }
 
 /// The ids of the cards of a feed, in order.
-pub(super) fn card_ids(html: &str) -> Vec<&str> {
+pub(crate) fn card_ids(html: &str) -> Vec<&str> {
     tags(html, "article").filter_map(|tag| attribute(tag, "data-photo")).collect()
 }
 
@@ -34,6 +34,12 @@ pub(super) fn check_feed(html: &str) -> Result<(), Fault> {
         return Err(Fault::WrongBody("the cards are not newest first"));
     }
     Ok(())
+}
+
+/// A page is one for somebody who is logged in: it links to their account. Without a session the same address shows
+/// the page for strangers, with status 200.
+pub(super) fn check_logged_in(html: &str) -> Result<(), Fault> {
+    if html.contains("href=\"/account\"") { Ok(()) } else { Err(Fault::NotLoggedIn) }
 }
 
 /// A photo's page is whole and shows the photo that was asked for, with its likes.
@@ -111,6 +117,12 @@ mod tests {
         assert!(check_feed(&FEED.replace("0b", "0d")).is_err());
         assert!(check_feed(&FEED.replace("0b", "0c")).is_err());
         assert!(check_feed(&FEED[..FEED.len() - 20]).is_err());
+    }
+
+    #[test]
+    fn a_page_for_strangers_is_not_a_home_feed() {
+        assert_eq!(check_logged_in(r#"<a href="/account">Account</a>"#), Ok(()));
+        assert_eq!(check_logged_in(r#"<a href="/login">Log in</a>"#), Err(Fault::NotLoggedIn));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Reply {
     pub delay_body: Duration,
     /// Hang up after the first half.
     pub cut: bool,
+    /// Hang up after the answer.
+    pub hang_up: bool,
 }
 
 impl Reply {
@@ -48,6 +50,7 @@ impl Reply {
             delay_head: Duration::ZERO,
             delay_body: Duration::ZERO,
             cut: false,
+            hang_up: false,
         }
     }
 
@@ -140,8 +143,12 @@ async fn connection(stream: TcpStream, handler: Handler, log: Arc<Mutex<Log>>) {
         *log.lock().expect("no test panicked").requests.entry(request.path.clone()).or_default() +=
             1;
         let reply = handler(&request);
+        let hang_up = reply.hang_up;
         let Some(seen) = answer(&mut writer, reply, read).await else { return };
         log.lock().expect("no test panicked").seen.push(seen);
+        if hang_up {
+            return;
+        }
     }
 }
 

@@ -13,6 +13,9 @@ use plotters::style::{Color, FontDesc, FontFamily, FontStyle, ShapeStyle, TextSt
 
 use super::style::{Ink, Size, text_width, wrap};
 
+/// A label further away than this from its point is joined to it by a leader.
+const LEADER_FROM: f64 = 30.0;
+
 /// A point in pixels.
 pub type At = (f64, f64);
 
@@ -229,19 +232,30 @@ impl Canvas<'_> {
                     x1: middle.0 + width / 2.0,
                     y1: middle.1 + height / 2.0,
                 };
-                let cost = self.cost(&place, bounds, lines) + distance;
+                let leader = leader(at, middle, height);
+                let cost =
+                    self.cost(&place, bounds, lines) + self.crossed(distance, leader) + distance;
                 if best.is_none_or(|(least, _, _)| cost < least) {
                     best = Some((cost, middle, distance));
                 }
             }
         }
         let Some((_, middle, distance)) = best else { return };
-        if distance > 30.0 {
-            let edge =
-                if middle.1 > at.1 { middle.1 - height / 2.0 } else { middle.1 + height / 2.0 };
-            self.line(&[at, (middle.0, edge)], Ink::Muted, 1);
+        if distance > LEADER_FROM {
+            self.line(&leader(at, middle, height), Ink::Muted, 1);
         }
         self.write(middle, text, size, ink, Anchor::Middle, FontStyle::Bold);
+    }
+
+    /// What a leader would cost: every label and mark it would run through.
+    fn crossed(&self, distance: f64, leader: [At; 2]) -> f64 {
+        if distance <= LEADER_FROM {
+            return 0.0;
+        }
+        // The first part lies on the point's own mark.
+        let steps = (8..=40).map(|step| between(leader[0], leader[1], f64::from(step) / 40.0));
+        let taken = self.taken.borrow();
+        steps.filter(|at| taken.iter().any(|area| area.holds(*at))).count() as f64 * 60.0
     }
 
     fn cost(&self, place: &Area, bounds: Area, lines: &[Vec<At>]) -> f64 {
@@ -259,6 +273,12 @@ impl Canvas<'_> {
             .sum();
         outside * 10.0 + covered * 3.0 + crossed as f64 * 40.0
     }
+}
+
+/// From a point to the near edge of the label around `middle`.
+fn leader(at: At, middle: At, height: f64) -> [At; 2] {
+    let half = if middle.1 > at.1 { -height / 2.0 } else { height / 2.0 };
+    [at, (middle.0, middle.1 + half)]
 }
 
 fn between(a: At, b: At, share: f64) -> At {

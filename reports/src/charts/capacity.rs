@@ -115,7 +115,7 @@ fn plot_finding(canvas: &Canvas<'_>, plot: Area, finding: &ScalabilityFinding, a
         lines.push(line);
     }
     if let Some(fit) = &finding.usl {
-        let steps = (0..=60).map(|i| 1.0 + (most - 1.0) * f64::from(i) / 60.0);
+        let steps = (0..=24).map(|i| 1.0 + (most - 1.0) * f64::from(i) / 24.0);
         let line: Vec<At> = steps.map(|n| (x.at(n), y.at(fit.rate(n)))).collect();
         canvas.line(&line, Ink::After, 2);
     }

@@ -110,6 +110,13 @@ pub struct Search<'r> {
     pub trials: Vec<&'r Trial>,
 }
 
+impl Search<'_> {
+    /// True when its rates followed from what was held; false for the levels of a curve alone.
+    pub fn is_adaptive(&self) -> bool {
+        self.trials.iter().any(|t| t.record.purpose == Purpose::Capacity)
+    }
+}
+
 /// All searches of an experiment. Levels without a search number form one search per variant and count.
 pub fn searches<'r>(context: &Context<'r>) -> Vec<Search<'r>> {
     type Key<'r> = (&'r str, u32, Option<u32>, Option<(u32, u32, bool)>);

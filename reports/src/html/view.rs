@@ -79,6 +79,7 @@ pub struct ArrowView {
 pub struct Experiment {
     pub id: String,
     pub title: String,
+    pub short: String,
     pub question: String,
     pub lesson: String,
     pub axis: String,
@@ -107,6 +108,11 @@ fn dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "–".to_owned())
 }
 
+/// `Framework: a cache, and more web servers` -> `Framework`, where room is short.
+fn short(title: &str) -> String {
+    title.split(':').next().unwrap_or(title).trim().to_owned()
+}
+
 fn cell(verdict: Verdict, times: Option<f64>, ci: Option<Interval>) -> Cell {
     let (class, mark) = looks(verdict);
     Cell { ratio: times.map(ratio), ci: shown(ci), verdict: verdict.as_str(), class, mark }
@@ -128,7 +134,7 @@ pub fn answers(analysis: &Analysis<'_>) -> Vec<Answer> {
             let many = &arrow.scalability;
             Answer {
                 experiment: experiment.record.id.clone(),
-                title: experiment.record.title.clone(),
+                title: short(&experiment.record.title),
                 cure: arrow.arrow.label.clone(),
                 one: headline.map_or_else(
                     || cell(Verdict::NotComparable, None, None),
@@ -153,6 +159,7 @@ pub fn experiments(analysis: &Analysis<'_>, charts: &Charts) -> Vec<Experiment> 
             Experiment {
                 id: record.id.clone(),
                 title: record.title.clone(),
+                short: short(&record.title),
                 question: record.question.clone(),
                 lesson: record.lesson.clone(),
                 axis: capital(&record.axis.label),
@@ -254,6 +261,16 @@ fn capacity_row(before: &CountCapacity, after: &CountCapacity) -> CapacityRow {
         Some(rate) => number(rate),
         None => "✕".to_owned(),
     };
+    if before.repeated && after.repeated {
+        let remark = "Neither side can be multiplied: the capacity of one again".to_owned();
+        return CapacityRow {
+            count: after.count.to_string(),
+            before: rate(before),
+            after: rate(after),
+            searches: format!("{} / {}", before.searches.len(), after.searches.len()),
+            remark,
+        };
+    }
     let mut remarks: Vec<String> = Vec::new();
     for (name, side) in [("before", before), ("after", after)] {
         if let Some(hole) = &side.hole {
@@ -310,7 +327,7 @@ pub fn not_improved(analysis: &Analysis<'_>) -> Vec<Said> {
     let mut found: Vec<(Verdict, Said)> = Vec::new();
     for experiment in &analysis.experiments {
         let place = |arrow: &ArrowAnalysis<'_>| {
-            format!("{} · {}", experiment.record.title, arrow.arrow.label)
+            format!("{} · {}", short(&experiment.record.title), arrow.arrow.label)
         };
         for arrow in &experiment.arrows {
             for f in arrow.performance.iter().filter(|f| f.verdict != Verdict::Improved) {
@@ -348,7 +365,7 @@ pub fn untold(analysis: &Analysis<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     for experiment in &analysis.experiments {
         for arrow in &experiment.arrows {
-            let place = format!("{}, {}", experiment.record.title, arrow.arrow.label);
+            let place = format!("{}, {}", short(&experiment.record.title), arrow.arrow.label);
             for finding in arrow.performance.iter().chain(&arrow.unchanged) {
                 for lost in &finding.lost {
                     lines.push(format!("{place}: {}, {lost}.", finding.measure.label));

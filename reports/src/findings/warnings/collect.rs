@@ -134,7 +134,7 @@ fn of_searches(
     let id = || name(run, experiment);
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
     let mut inconsistent: BTreeMap<&str, usize> = BTreeMap::new();
-    for search in searches(&context).iter().filter(|s| s.place.is_some()) {
+    for search in searches(&context).iter().filter(|s| s.is_adaptive()) {
         let Some(capacity) = capacity_of_search(&search.trials, slo) else { continue };
         *open.entry(search.variant).or_default() += usize::from(capacity.failed_above.is_none());
         *inconsistent.entry(search.variant).or_default() += usize::from(capacity.inconsistent);

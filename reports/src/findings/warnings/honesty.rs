@@ -1,10 +1,10 @@
 //! The figures of the honesty card, each over the trials it can be taken from.
 
-use loadgen::record::{Outcome, Purpose, RunRecord, TrialRecord};
+use loadgen::record::{Clock, Outcome, Purpose, RunRecord, TrialRecord};
 use loadgen::record_io::Trial;
 
 use super::{LITTLE_MAX, RECONCILIATION_MAX, measured};
-use crate::capacity::held;
+use crate::capacity::{POLLING, held};
 use crate::findings::ExperimentAnalysis;
 use crate::findings::fairness::{error_count, wrong_bodies};
 
@@ -141,18 +141,20 @@ fn little(trial: &Trial) -> Option<(String, f64, f64)> {
     {
         return None;
     }
-    let of_sends = trial
-        .histograms
-        .iter()
-        .filter(|((_, clock), h)| *clock == loadgen::record::Clock::SentLast && !h.is_empty());
-    let (mut total_us, mut count) = (0.0, 0);
-    for (_, histogram) in of_sends {
-        total_us += histogram.mean() * histogram.len() as f64;
-        count += histogram.len();
-    }
-    let expected = total_us / record.generator.wall_us as f64;
-    (count >= LITTLE_SAMPLES_MIN && expected >= IN_FLIGHT_MIN)
-        .then(|| (record.id.clone(), record.generator.in_flight_mean, expected))
+    // In flight counts from the moment of sending, which lies between the planned start and the first byte on the wire:
+    // the law holds when the sampled mean lies between the two.
+    let product = |clock: Clock| -> (f64, u64) {
+        let own = trial.histograms.iter().filter(|((name, c), _)| *c == clock && name != POLLING);
+        own.fold((0.0, 0), |(product, count), (_, h)| {
+            let total_us = h.mean() * h.len() as f64;
+            (product + total_us / record.generator.wall_us as f64, count + h.len())
+        })
+    };
+    let ((sent, count), (planned, _)) = (product(Clock::SentLast), product(Clock::PlannedLast));
+    let in_flight = record.generator.in_flight_mean;
+    let expected = in_flight.clamp(sent, planned.max(sent));
+    (count >= LITTLE_SAMPLES_MIN && sent >= IN_FLIGHT_MIN)
+        .then(|| (record.id.clone(), in_flight, expected))
 }
 
 #[cfg(test)]

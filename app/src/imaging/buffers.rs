@@ -1,0 +1,74 @@
+//! Memory that is used again: a fresh buffer of 36 MB costs more time in page faults than a filter takes to fill it.
+//!
+//! A [`Workbench`] holds what one picture needs while it is rendered; the pipeline takes one from a small shared stock and puts
+//! it back. The stock is bounded: at most [`WORKBENCHES_MAX`] of them rest, without buffers over [`KEPT_BYTES_MAX`].
+
+use std::sync::{Mutex, PoisonError};
+
+use fast_image_resize::Resizer;
+use image::RgbImage;
+
+/// As many pictures at once as a small server renders; what is beyond is made and dropped.
+const WORKBENCHES_MAX: usize = 4;
+/// A 16-megapixel photo; rarer giants are given back to the system.
+const KEPT_BYTES_MAX: usize = 48 << 20;
+/// The decoded picture, two neighbouring sizes of the ladder and a finished one.
+const BUFFERS_MAX: usize = 4;
+
+static STOCK: Mutex<Vec<Workbench>> = Mutex::new(Vec::new());
+
+/// Buffers and scratch space for one picture at a time.
+#[derive(Default)]
+pub struct Workbench {
+    /// Keeps its own scratch space from one resize to the next.
+    pub resizer: Resizer,
+    free: Vec<Vec<u8>>,
+}
+
+impl Workbench {
+    /// One from the stock, or a new one.
+    pub fn take() -> Self {
+        let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        stock.pop().unwrap_or_default()
+    }
+
+    /// Back into the stock.
+    pub fn put_back(mut self) {
+        self.free.retain(|buffer| buffer.capacity() <= KEPT_BYTES_MAX);
+        if self.resizer.size_of_internal_buffers() > KEPT_BYTES_MAX {
+            self.resizer.reset_internal_buffers();
+        }
+        let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        if stock.len() < WORKBENCHES_MAX {
+            stock.push(self);
+        }
+    }
+
+    /// A picture of this size with arbitrary contents, for those who write every pixel.
+    pub fn picture(&mut self, width: u32, height: u32) -> RgbImage {
+        let bytes = width as usize * height as usize * 3;
+        // The smallest that fits; else the largest, which then grows.
+        let fits = |buffer: &Vec<u8>| buffer.capacity() >= bytes;
+        let sizes = self.free.iter().enumerate();
+        let best = sizes
+            .clone()
+            .filter(|(_, buffer)| fits(buffer))
+            .min_by_key(|(_, buffer)| buffer.capacity())
+            .or_else(|| sizes.max_by_key(|(_, buffer)| buffer.capacity()))
+            .map(|(index, _)| index);
+        let mut buffer = best.map(|index| self.free.swap_remove(index)).unwrap_or_default();
+        if buffer.capacity() < bytes {
+            // Zeroed by the system, which costs less than growing and copying.
+            buffer = vec![0; bytes];
+        }
+        buffer.resize(bytes, 0);
+        RgbImage::from_raw(width, height, buffer).expect("the buffer has the picture's size")
+    }
+
+    /// The picture is no longer needed.
+    pub fn recycle(&mut self, picture: RgbImage) {
+        if self.free.len() < BUFFERS_MAX {
+            self.free.push(picture.into_raw());
+        }
+    }
+}
