@@ -31,8 +31,9 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::pictures::paint_jpeg;
+pub(crate) use self::pictures::UploadForms;
 #[cfg(feature = "users")]
-pub(crate) use self::pictures::{UploadForms, content_type};
+pub(crate) use self::pictures::content_type;
 pub use self::placement::Placement;
 pub use self::types::*;
 #[cfg(feature = "users")]
@@ -40,7 +41,6 @@ pub(crate) use self::verify::{card_ids, rendition_sources};
 use crate::population::Population;
 use crate::record::NullServerCheck;
 use exchange::Routes;
-use pictures::UploadForms;
 use pool::{Pool, Pools};
 use session::Sessions;
 use trial::{Equipment, Trial, people_needed};

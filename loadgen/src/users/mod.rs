@@ -1,0 +1,194 @@
+//! The goose users: the second driver, with the command line that load testers know (`loadgen --host URL -u 50 -t 1m`).
+//!
+//! goose gives the users, their behaviour and its flags; the numbers come from our recorder (`timed`), because goose's
+//! clock stops at the head of an answer. It is a closed loop: a user waits for the answer before the next request, so a
+//! slow server is asked less. For capacity and latency under load use the open loop (`driver`).
+//!
+//! Two environment variables, since the flags are goose's own:
+//! `LIGHTMETER_POPULATION` names the manifest that `photo-app seed` wrote; without it users find photos and people on the
+//! explore page and sign up. `LIGHTMETER_RECORD` names the file for the latencies, a histogram log as in run directories.
+
+mod actions;
+mod known;
+mod timed;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use goose::config::GooseConfiguration;
+use goose::prelude::*;
+
+pub use self::timed::{Summary, SummaryLine};
+use crate::population::{Population, PopulationError};
+use crate::record_io::RecordError;
+
+/// Environment variable: the manifest of the population.
+pub const POPULATION_VARIABLE: &str = "LIGHTMETER_POPULATION";
+/// Environment variable: where the latencies are written at the end.
+pub const RECORD_VARIABLE: &str = "LIGHTMETER_RECORD";
+
+/// How long people look at a page before they go on; evenly spread.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_millis(2_000);
+
+/// Why the users could not run or their latencies not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum UsersError {
+    /// The manifest cannot be used.
+    #[error("the population named by {POPULATION_VARIABLE} cannot be used")]
+    Population(#[from] PopulationError),
+    /// goose refused its options or could not run.
+    #[error("goose could not run the users")]
+    Goose(#[from] Box<GooseError>),
+    /// The latencies cannot be written.
+    #[error("the latencies cannot be written to the file named by {RECORD_VARIABLE}")]
+    Record(#[from] RecordError),
+}
+
+/// What the users know and where their latencies go.
+#[derive(Debug, Clone, Default)]
+pub struct UsersConfig {
+    /// The manifest; none to discover photos and people from pages.
+    pub population: Option<PathBuf>,
+    /// The file for the latencies; none to print the summary only.
+    pub record: Option<PathBuf>,
+}
+
+impl UsersConfig {
+    /// From the environment.
+    pub fn from_environment() -> Self {
+        let path =
+            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self { population: path(POPULATION_VARIABLE), record: path(RECORD_VARIABLE) }
+    }
+}
+
+/// A kind of user with a weight, and what they do with weights: the one table of behaviour.
+/// Weights are relative; a session starts with the steps of weight 0.
+type Table = [(&'static str, usize, &'static [(Step, usize)]); 3];
+
+/// What a user does in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    LogIn,
+    Home,
+    Explore,
+    ExploreWithImages,
+    Profile,
+    Photo,
+    Like,
+    Comment,
+    Follow,
+    Upload,
+}
+
+impl Step {
+    /// The operation's name, as in the open-loop driver where it is the same.
+    fn as_str(self) -> &'static str {
+        match self {
+            Step::LogIn => "login",
+            Step::Home => "home",
+            Step::Explore => "explore",
+            Step::ExploreWithImages => "page_view",
+            Step::Profile => "profile",
+            Step::Photo => "photo",
+            Step::Like => "like",
+            Step::Comment => "comment",
+            Step::Follow => "follow",
+            Step::Upload => "upload",
+        }
+    }
+}
+
+/// Most people look, some take part, few post.
+const TABLE: Table = [
+    (
+        "visitor",
+        60,
+        &[
+            (Step::Explore, 30),
+            (Step::Photo, 40),
+            (Step::Profile, 15),
+            (Step::ExploreWithImages, 15),
+        ],
+    ),
+    (
+        "member",
+        35,
+        &[
+            (Step::LogIn, 0),
+            (Step::Home, 40),
+            (Step::Photo, 30),
+            (Step::Like, 15),
+            (Step::Profile, 8),
+            (Step::Comment, 4),
+            (Step::Follow, 3),
+        ],
+    ),
+    ("poster", 5, &[(Step::LogIn, 0), (Step::Home, 50), (Step::Photo, 30), (Step::Upload, 20)]),
+];
+
+/// Runs the users under goose's configuration; gives goose's own metrics and our summary.
+pub async fn run(
+    configuration: GooseConfiguration,
+    config: UsersConfig,
+) -> Result<(GooseMetrics, Summary), UsersError> {
+    let population = config.population.as_deref().map(Population::read).transpose()?;
+    let shared = Arc::new(timed::Shared::new(known::Known::new(population)));
+    let boxed = |error| UsersError::Goose(Box::new(error));
+    let mut attack = GooseAttack::initialize_with_config(configuration).map_err(boxed)?;
+    for (name, weight, steps) in TABLE {
+        let scenario = scenario(&shared, name, weight, steps).map_err(boxed)?;
+        attack = attack.register_scenario(scenario);
+    }
+    let metrics = attack.execute().await.map_err(boxed)?;
+    let recorded = shared.finish()?;
+    if let Some(path) = &config.record {
+        let log = recorded.intervals.to_log(recorded.started_at_us);
+        crate::record_io::write_atomically(path, log.as_bytes())?;
+    }
+    Ok((metrics, Summary::new(&recorded)))
+}
+
+fn scenario(
+    shared: &Arc<timed::Shared>,
+    name: &str,
+    weight: usize,
+    steps: &[(Step, usize)],
+) -> Result<Scenario, GooseError> {
+    let mut scenario =
+        Scenario::new(name).set_weight(weight)?.set_wait_time(PAUSE_MIN, PAUSE_MAX)?;
+    for (step, weight) in steps {
+        let (shared, step) = (shared.clone(), *step);
+        let function: TransactionFunction = Arc::new(move |user| {
+            let shared = shared.clone();
+            Box::pin(async move { actions::act(&shared, user, step).await })
+        });
+        let transaction = Transaction::new(function).set_name(step.as_str());
+        scenario = scenario.register_transaction(match weight {
+            0 => transaction.set_on_start(),
+            weight => transaction.set_weight(*weight)?,
+        });
+    }
+    Ok(scenario)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_each_step_once_and_members_log_in_first() {
+        for (name, weight, steps) in TABLE {
+            assert!(weight > 0, "{name}");
+            for (index, (step, weight)) in steps.iter().enumerate() {
+                assert!(
+                    steps[..index].iter().all(|(earlier, _)| earlier != step),
+                    "{name}: {step:?}"
+                );
+                assert_eq!(*step == Step::LogIn, *weight == 0, "{name}: {step:?}");
+            }
+        }
+    }
+}
