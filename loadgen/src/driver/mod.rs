@@ -30,10 +30,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::pictures::paint_jpeg;
 pub(crate) use self::pictures::UploadForms;
 #[cfg(feature = "users")]
 pub(crate) use self::pictures::content_type;
+pub use self::pictures::paint_jpeg;
 pub use self::placement::Placement;
 pub use self::types::*;
 #[cfg(feature = "users")]
