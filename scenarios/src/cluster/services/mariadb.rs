@@ -88,7 +88,8 @@ impl Services {
             .get_or_try_init(|| async {
                 let Some(cache) = &self.template_cache else {
                     let temporary = tempfile::Builder::new()
-                        .prefix("lightmeter-template-")
+                        // The pid lets a later run sweep what a killed one left.
+                        .prefix(&format!("lightmeter-{}-template-", std::process::id()))
                         .tempdir()
                         .map_err(folder_error("create", &std::env::temp_dir()))?;
                     let folder = temporary.path().join("data");
