@@ -169,7 +169,7 @@ impl S3 for ObjectStore {
             return Err(s3_error!(BucketAlreadyOwnedByYou));
         }
         let location = Some(format!("/{bucket}"));
-        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn delete_bucket(

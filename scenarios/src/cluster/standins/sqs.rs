@@ -154,7 +154,8 @@ impl Shared {
         match operation {
             "SendMessage" => {
                 let request: Send = parse(body)?;
-                service.send(&name_of(&request.queue_url).to_owned(), request)
+                let queue = name_of(&request.queue_url).to_owned();
+                service.send(&queue, request)
             }
             "ReceiveMessage" => self.receive(&parse(body)?).await,
             "DeleteMessage" => {
