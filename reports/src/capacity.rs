@@ -67,6 +67,8 @@ pub struct Capacity {
     /// The lowest rate above it that was not held; none when the search ended at its highest rate, and the capacity is then
     /// a lower bound.
     pub failed_above: Option<f64>,
+    /// The highest rate tried below the capacity; none when it was the lowest one.
+    pub tried_below: Option<f64>,
     /// Rates tried.
     pub step_count: u32,
     /// True when a rate below the capacity was not held: noise, or a stack that recovers.
@@ -76,10 +78,21 @@ pub struct Capacity {
 }
 
 impl Capacity {
+    /// True when no rate above the capacity was refused: it is then a lower bound.
+    pub fn is_open(&self) -> bool {
+        self.failed_above.is_none()
+    }
+
     /// What the steps of the search leave open, as the standard deviation of the logarithm: the true capacity lies anywhere
-    /// between the held rate and the failed one above it, and a uniform distribution has its width over sqrt(12).
+    /// between the held rate and the failed one above it, and a uniform distribution has its width over sqrt(12). A search that ended at
+    /// its highest rate is given the width of its last step, or a half where there was only one: less would feign precision.
     pub fn resolution(&self) -> f64 {
-        self.failed_above.map_or(0.0, |above| (above / self.rate_per_s).ln() / 12f64.sqrt())
+        let width = match (self.failed_above, self.tried_below) {
+            (Some(above), _) => above / self.rate_per_s,
+            (None, Some(below)) => self.rate_per_s / below,
+            (None, None) => 1.5,
+        };
+        width.ln() / 12f64.sqrt()
     }
 }
 
@@ -194,6 +207,7 @@ pub fn capacity_of_steps(steps: &[(f64, Held)]) -> Option<Capacity> {
     Some(Capacity {
         rate_per_s: best,
         failed_above: failed().filter(|rate| *rate > best).reduce(f64::min),
+        tried_below: steps.iter().map(|(rate, _)| *rate).filter(|r| *r < best).reduce(f64::max),
         step_count: steps.len() as u32,
         inconsistent: failed().any(|rate| rate < best),
         few_samples: steps.iter().any(|(_, h)| h.few_samples),
@@ -317,7 +331,11 @@ mod tests {
         assert!((found.resolution() - (175.0f64 / 150.0).ln() / 12f64.sqrt()).abs() < 1e-12);
 
         let open = capacity_of_search(&[good(100.0), good(150.0)], &slo()).unwrap();
-        assert_eq!(open.failed_above, None);
+        assert_eq!(
+            (open.failed_above, open.tried_below, open.is_open()),
+            (None, Some(100.0), true)
+        );
+        assert!((open.resolution() - 1.5f64.ln() / 12f64.sqrt()).abs() < 1e-12);
         assert!(capacity_of_search(&[bad(100.0), good(150.0)], &slo()).unwrap().inconsistent);
         assert_eq!(capacity_of_search(&[bad(100.0)], &slo()), None);
         assert_eq!(capacity_of_search::<Trial>(&[], &slo()), None);

@@ -148,15 +148,21 @@ impl Canvas<'_> {
     fn legend(&self, keys: &[Key], top: f64) -> f64 {
         let size = self.size.small;
         let (mut x, mut y) = (self.margin(), top + size * 0.4);
+        let (sample, right) = (size * 2.0, self.width() - self.margin());
         for key in keys {
-            let sample = size * 2.0;
-            let width = sample + 8.0 + text_width(&key.label, size);
-            if x > self.margin() && x + width > self.width() - self.margin() {
+            let room = right - self.margin() - sample - 8.0;
+            let lines = wrap(&key.label, size, room);
+            let longest = lines.iter().map(|l| text_width(l, size)).fold(0.0, f64::max);
+            let width = sample + 8.0 + longest;
+            if x > self.margin() && x + width > right {
                 x = self.margin();
                 y += size * 1.6;
             }
             self.sample(key.sample, (x, y), sample);
-            self.text((x + sample + 8.0, y), &key.label, size, Ink::Text, Anchor::Left);
+            for (index, line) in lines.iter().enumerate() {
+                y += if index == 0 { 0.0 } else { size * 1.25 };
+                self.text((x + sample + 8.0, y), line, size, Ink::Text, Anchor::Left);
+            }
             x += width + size * 1.4;
         }
         if keys.is_empty() { top } else { y + size * 1.1 }

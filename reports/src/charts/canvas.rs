@@ -244,6 +244,11 @@ impl Canvas<'_> {
         if distance > LEADER_FROM {
             self.line(&leader(at, middle, height), Ink::Muted, 1);
         }
+        let own = text_box(middle, text, size, Anchor::Middle);
+        if runs_through(&own, lines) > 0 {
+            // Where a line cannot be avoided, the label covers it instead of being struck through.
+            self.fill(own, Ink::Paper);
+        }
         self.write(middle, text, size, ink, Anchor::Middle, FontStyle::Bold);
     }
 
@@ -262,15 +267,7 @@ impl Canvas<'_> {
         let own = (place.x1 - place.x0) * (place.y1 - place.y0);
         let outside = own - place.overlap(&bounds);
         let covered: f64 = self.taken.borrow().iter().map(|b| b.overlap(place)).sum();
-        let crossed: usize = lines
-            .iter()
-            .flat_map(|line| line.windows(2))
-            .map(|ends| {
-                (0..=40)
-                    .filter(|step| place.holds(between(ends[0], ends[1], f64::from(*step) / 40.0)))
-                    .count()
-            })
-            .sum();
+        let crossed = runs_through(place, lines);
         outside * 10.0 + covered * 3.0 + crossed as f64 * 40.0
     }
 }
@@ -279,6 +276,15 @@ impl Canvas<'_> {
 fn leader(at: At, middle: At, height: f64) -> [At; 2] {
     let half = if middle.1 > at.1 { -height / 2.0 } else { height / 2.0 };
     [at, (middle.0, middle.1 + half)]
+}
+
+/// How much of the lines lies inside an area, in fortieths of each segment.
+fn runs_through(area: &Area, lines: &[Vec<At>]) -> usize {
+    let inside = |ends: &[At]| {
+        let steps = (0..=40).map(|step| between(ends[0], ends[1], f64::from(step) / 40.0));
+        steps.filter(|at| area.holds(*at)).count()
+    };
+    lines.iter().flat_map(|line| line.windows(2)).map(inside).sum()
 }
 
 fn between(a: At, b: At, share: f64) -> At {

@@ -5,7 +5,7 @@
 
 use super::axes::{Heading, Key, Sample, Scale};
 use super::canvas::{Anchor, Area, At, Canvas, Marker, draw};
-use super::style::{Ink, Size};
+use super::style::{Ink, Size, text_width};
 use crate::findings::curve::{Curve, Point};
 use crate::findings::{ArrowAnalysis, ExperimentAnalysis};
 use crate::text::{milliseconds, number, percent};
@@ -179,7 +179,12 @@ fn above(
     let corner = bound - canvas.size.small;
     let at_left =
         (plot.x0 + 10.0, if corner < plot.y0 { bound + canvas.size.small } else { corner });
-    canvas.text(at_left, &label, canvas.size.small, Ink::Bound, Anchor::Left);
+    let size = canvas.size.small;
+    let width = text_width(&label, size);
+    let (x0, x1) = (at_left.0 - 4.0, at_left.0 + width);
+    let behind = Area { x0, y0: at_left.1 - size * 0.6, x1, y1: at_left.1 + size * 0.6 };
+    canvas.fill(behind, Ink::Paper);
+    canvas.text(at_left, &label, size, Ink::Bound, Anchor::Left);
 }
 
 fn below_bound(

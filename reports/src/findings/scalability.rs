@@ -161,9 +161,10 @@ pub fn find(
     };
     let (before, after) = (side(&arrow.before), side(&arrow.after));
     let paired = paired_searches(context, &all, number, arrow);
-    let (pairs, resolution) = capacity_pairs(context, &paired);
+    let CapacityPairs { pairs, resolution, open } = capacity_pairs(context, &paired);
     let comparison = compare(&pairs, Better::Higher, band.unwrap_or(f64::INFINITY), resolution);
     let (verdict, reason) = judged(context, arrow, &paired, &pairs, comparison.as_ref(), band);
+    let reason = reason.or_else(|| open_ends(open));
     let usl = if context.scales(&arrow.after) { fit(&after) } else { None };
     let after_scaling = if context.scales(&arrow.after) { scaling(&after) } else { None };
     let mut finding = ScalabilityFinding {
@@ -258,19 +259,40 @@ fn paired_searches<'a, 'r>(
     paired
 }
 
-/// The capacities of the pairs, and the standard deviation of one log ratio that comes from the steps alone.
-fn capacity_pairs(context: &Context<'_>, paired: &Paired<'_, '_>) -> (Vec<Pair>, f64) {
+/// Capacities of paired searches.
+struct CapacityPairs {
+    pairs: Vec<Pair>,
+    /// Standard deviation of one log ratio that comes from the steps of the searches alone.
+    resolution: f64,
+    /// Whether a search of the before side, and of the after side, ended at its highest rate.
+    open: (bool, bool),
+}
+
+fn capacity_pairs(context: &Context<'_>, paired: &Paired<'_, '_>) -> CapacityPairs {
     let capacity = |s: &Search<'_>| capacity_of_search(&s.trials, &context.experiment.slo);
-    let mut pairs = Vec::new();
-    let mut variance = 0.0;
+    let (mut pairs, mut variance, mut open) = (Vec::new(), 0.0, (false, false));
     for (&number, sides) in paired {
         let (Some(before), Some(after)) = *sides else { continue };
         let (Some(before), Some(after)) = (capacity(before), capacity(after)) else { continue };
         variance += before.resolution().powi(2) + after.resolution().powi(2);
+        open = (open.0 || before.is_open(), open.1 || after.is_open());
         pairs.push(Pair { number, before: before.rate_per_s, after: after.rate_per_s });
     }
     let resolution = (variance / pairs.len().max(1) as f64).sqrt();
-    (pairs, resolution)
+    CapacityPairs { pairs, resolution, open }
+}
+
+/// In which direction the ratio may be wrong because a search ended at its highest rate.
+fn open_ends(open: (bool, bool)) -> Option<String> {
+    let what = match open {
+        (false, false) => return None,
+        (true, false) => "before ended at their highest rate, so the ratio may be smaller",
+        (false, true) => "after ended at their highest rate, so the ratio may be larger",
+        (true, true) => {
+            "both sides ended at their highest rate, so the ratio may be off either way"
+        }
+    };
+    Some(format!("searches of {what}"))
 }
 
 fn judged(

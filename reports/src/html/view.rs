@@ -292,7 +292,7 @@ fn capacity_row(before: &CountCapacity, after: &CountCapacity) -> CapacityRow {
 
 /// True when no search found a rate above the capacity that was not held.
 fn open(side: &CountCapacity) -> bool {
-    !side.searches.is_empty() && side.searches.iter().all(|s| s.failed_above.is_none())
+    !side.searches.is_empty() && side.searches.iter().all(|s| s.is_open())
 }
 
 fn usl(fit: &Fit) -> String {

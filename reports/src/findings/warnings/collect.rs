@@ -136,7 +136,7 @@ fn of_searches(
     let mut inconsistent: BTreeMap<&str, usize> = BTreeMap::new();
     for search in searches(&context).iter().filter(|s| s.is_adaptive()) {
         let Some(capacity) = capacity_of_search(&search.trials, slo) else { continue };
-        *open.entry(search.variant).or_default() += usize::from(capacity.failed_above.is_none());
+        *open.entry(search.variant).or_default() += usize::from(capacity.is_open());
         *inconsistent.entry(search.variant).or_default() += usize::from(capacity.inconsistent);
     }
     for (variant, count) in open.into_iter().filter(|(_, count)| *count > 0) {
