@@ -58,7 +58,7 @@ enum Command {
 pub struct Folder {
     /// Folder of TOML files in the place of the experiments that come with the program.
     #[arg(long = "experiments", value_name = "DIR")]
-    pub experiments: Option<PathBuf>,
+    pub experiments_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -105,9 +105,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode
         }
     };
     match cli.command {
-        Command::List(folder) => print(&check::list(folder.experiments.as_deref())?)?,
+        Command::List(folder) => print(&check::list(folder.experiments_dir.as_deref())?)?,
         Command::Check(args) => {
-            print(&check::check(&args.files, args.folder.experiments.as_deref())?)?;
+            print(&check::check(&args.files, args.folder.experiments_dir.as_deref())?)?;
         }
         Command::Run(args) => {
             log_to_stderr();
@@ -142,5 +142,29 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_its_words_reach_their_places() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from([
+            "lightmeter",
+            "run",
+            "assets",
+            "--experiments",
+            "there",
+            "--standard",
+        ]);
+        let Ok(Cli { command: Command::Run(args) }) = cli else { panic!("{cli:?}") };
+        assert_eq!(args.experiments, ["assets"]);
+        assert_eq!(args.folder.experiments_dir, Some(PathBuf::from("there")));
+        assert_eq!(args.depth.depth(), Depth::Standard);
+        assert!(Cli::try_parse_from(["lightmeter", "run", "--quick", "--thorough"]).is_err());
     }
 }

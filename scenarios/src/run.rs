@@ -76,7 +76,7 @@ struct Finished {
 
 /// Carries out the command; the exit code says whether the report can be used.
 pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let folder = args.folder.experiments.as_deref();
+    let folder = args.folder.experiments_dir.as_deref();
     let experiments = check::chosen(&args.experiments, folder)?;
     let runtime = tokio::runtime::Runtime::new().context("could not start the runtime")?;
     let measured = runtime.block_on(interruptible(|stop| measure(args, experiments, stop)))?;

@@ -92,7 +92,7 @@ fn spec_for(args: &UpArgs, context: &ClusterContext) -> anyhow::Result<(String, 
         spec.population.seed = args.seed;
         return Ok((DEMO.to_owned(), spec));
     }
-    let experiments = check::chosen(&[], args.folder.experiments.as_deref())?;
+    let experiments = check::chosen(&[], args.folder.experiments_dir.as_deref())?;
     let (experiments, substitutions) = substitute(experiments, &missing);
     let known = || {
         let names = experiments.iter().flat_map(|experiment| {
