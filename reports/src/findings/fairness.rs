@@ -37,12 +37,28 @@ fn undeclared_differences(arrow: &Arrow, before: &[&Trial], after: &[&Trial]) ->
         .into_iter()
         .filter(|key| before.get(key) != after.get(key))
         .filter(|key| !arrow.changes.iter().any(|change| declares(change, key)))
+        .filter(|key| !adds_a_role(arrow, key, &before, &after))
         .map(|key| format!("{key} ({} / {})", shown(before.get(key)), shown(after.get(key))))
         .collect();
     if differing.is_empty() {
         return None;
     }
     Some(format!("more than the declared setting differs: {}", differing.join(", ")))
+}
+
+/// True when one side has no process of the key's role at all and the arrow declares their count: workers that only the after
+/// side has report settings that the before side cannot have.
+fn adds_a_role(
+    arrow: &Arrow,
+    key: &str,
+    before: &BTreeMap<&str, BTreeSet<&str>>,
+    after: &BTreeMap<&str, BTreeSet<&str>>,
+) -> bool {
+    let Some((role, _)) = key.split_once('.') else { return false };
+    let lacks = |side: &BTreeMap<&str, BTreeSet<&str>>| {
+        !side.keys().any(|key| key.split_once('.').is_some_and(|(its, _)| its == role))
+    };
+    arrow.changes.contains(&format!("{role}_count")) && (lacks(before) || lacks(after))
 }
 
 fn shown(values: Option<&BTreeSet<&str>>) -> String {

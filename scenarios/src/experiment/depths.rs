@@ -56,7 +56,7 @@ pub struct Population {
 
 /// The populations unless a file says otherwise.
 pub const POPULATIONS: PerDepth<Population> = PerDepth {
-    quick: Population { people: 200, photos: 2_000, pictures: 12, follows_mean: 20 },
+    quick: Population { people: 150, photos: 600, pictures: 12, follows_mean: 20 },
     standard: Population { people: 1_000, photos: 10_000, pictures: 36, follows_mean: 20 },
     thorough: Population { people: 5_000, photos: 50_000, pictures: 36, follows_mean: 20 },
 };
@@ -93,12 +93,12 @@ pub fn default_lengths() -> PerDepth<Lengths> {
     PerDepth {
         quick: Lengths {
             warm_up_ms: 1_000,
-            performance_ms: 1_200,
+            performance_ms: 1_000,
             performance_pairs: 6,
             aa_pairs: 2,
-            probe_ms: 1_500,
-            level_ms: 1_500,
-            level_fractions: vec![0.2, 0.4, 0.6, 0.8, 1.0],
+            probe_ms: 1_200,
+            level_ms: 1_200,
+            level_fractions: vec![0.3, 0.6, 0.8, 1.0],
             capacity_ms: 1_500,
             capacity_steps: 3,
             capacity_pairs: 3,
