@@ -209,7 +209,7 @@ mod tests {
                 other => panic!("{other:?} is no rate"),
             })
             .collect();
-        assert_eq!(levels, [20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(levels, [30.0, 60.0, 80.0, 100.0]);
         let whole = plan.steps.iter().map(step_estimate_ms).sum::<u64>();
         assert_eq!(mock.done_ms, whole, "the estimate is used up exactly");
     }
@@ -253,8 +253,8 @@ mod tests {
             carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");
         assert_eq!(end, End::Done);
         assert!(mock.holes.iter().all(|(trial, _)| trial.stack.variant == "cache"));
-        // five levels and three searches
-        assert_eq!(mock.holes.len(), 8);
+        // four levels and three searches
+        assert_eq!(mock.holes.len(), 7);
         assert!(mock.holes.iter().all(|(_, reason)| reason == NO_PROBE));
         assert!(mock.trials.iter().any(|trial| trial.stack.variant == "balanced"));
     }

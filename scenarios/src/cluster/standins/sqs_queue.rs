@@ -326,8 +326,8 @@ mod tests {
         assert!(taken.received.is_empty());
         assert_eq!(taken.dead.len(), 1);
         queue.push(message(2), None);
-        assert_eq!(queue.receive(now, 61_001, 1, 0).expired, [] as [u64; 0]);
-        queue.push(message(3), None);
-        assert_eq!(queue.receive(now, 61_002, 1, 0).expired, [3]);
+        // Sent at 1,000 and kept for 60 s: still there at the last millisecond, dropped after it.
+        assert_eq!(queue.receive(now, 61_000, 1, 0).expired, [] as [u64; 0]);
+        assert_eq!(queue.receive(now, 61_001, 1, 0).expired, [2]);
     }
 }
