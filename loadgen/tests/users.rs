@@ -78,5 +78,6 @@ async fn large_bodies_do_not_cost_connections() {
     let log = server.log.lock().expect("not poisoned");
     let requests: u64 = log.requests.values().sum();
     assert!(requests > 16, "{summary}");
-    assert!(log.connection_count <= 8, "{} connections, {requests} requests", log.connection_count);
+    // One for each of the eight users, and one for whoever looked for photos before they began.
+    assert!(log.connection_count <= 9, "{} connections, {requests} requests", log.connection_count);
 }
