@@ -7,7 +7,7 @@
 use std::borrow::Borrow;
 
 use loadgen::record::{Outcome, Slo, TrialRecord};
-use loadgen::record_io::{HistogramSet, Trial, new_histogram};
+use loadgen::record_io::{HistogramSet, Trial, new_histogram, operation_matches};
 
 use crate::stats::quantile::{samples_needed, share_within};
 use crate::text::{milliseconds, percent};
@@ -109,7 +109,7 @@ pub fn judges(operations: &[String], operation: &str) -> bool {
     if operations.is_empty() {
         operation != POLLING
     } else {
-        operations.iter().any(|o| o == operation)
+        operations.iter().any(|wanted| operation_matches(operation, wanted))
     }
 }
 
