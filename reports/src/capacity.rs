@@ -6,7 +6,8 @@
 
 use std::borrow::Borrow;
 
-use loadgen::record::{Outcome, Slo, TrialRecord};
+use hdrhistogram::Histogram;
+use loadgen::record::{Clock, Outcome, Slo, TrialRecord};
 use loadgen::record_io::{HistogramSet, Trial, new_histogram, operation_matches};
 
 use crate::stats::quantile::{samples_needed, share_within};
@@ -113,6 +114,21 @@ pub fn judges(operations: &[String], operation: &str) -> bool {
     }
 }
 
+/// The latencies under one clock of everything that these `operations` speak of ([`judges`]: without names all but the polls).
+pub fn judged_histogram(
+    histograms: &HistogramSet,
+    operations: &[String],
+    clock: Clock,
+) -> Histogram<u64> {
+    let mut merged = new_histogram();
+    for ((name, its_clock), one) in histograms {
+        if *its_clock == clock && judges(operations, name) {
+            merged += one;
+        }
+    }
+    merged
+}
+
 /// Judges one trial.
 pub fn held(record: &TrialRecord, histograms: &HistogramSet, slo: &Slo) -> Held {
     let verdict = |gate: Gate, why: String| Held {
@@ -139,12 +155,7 @@ pub fn held(record: &TrialRecord, histograms: &HistogramSet, slo: &Slo) -> Held 
             counts.errors += operation.errors.values().sum::<u64>();
         }
     }
-    let mut histogram = new_histogram();
-    for ((name, clock), one) in histograms {
-        if *clock == slo.clock && judges(&slo.operations, name) {
-            histogram += one;
-        }
-    }
+    let histogram = judged_histogram(histograms, &slo.operations, slo.clock);
     let Some(share) = share_within(&histogram, bound_us as u64, counts.planned) else {
         return verdict(Gate::NoSamples, "nothing was asked of the operations judged".to_owned());
     };

@@ -1,10 +1,9 @@
 //! Latency against offered load: one point per level, with what may be said about it and whether it was held.
 
 use loadgen::record::{Outcome, Purpose};
-use loadgen::record_io::new_histogram;
 
 use super::Context;
-use crate::capacity::{Gate, held, judges};
+use crate::capacity::{Gate, held, judged_histogram};
 use crate::stats::quantile::{Quantile, quantile, samples_needed};
 
 /// The levels of one variant.
@@ -53,12 +52,7 @@ pub fn curve(context: &Context<'_>, variant: &str) -> Curve {
             if judged.gate == Gate::Generator {
                 return None; // the figure would be the generator's, not the stack's
             }
-            let mut histogram = new_histogram();
-            for ((name, clock), one) in &trial.histograms {
-                if *clock == slo.clock && judges(&slo.operations, name) {
-                    histogram += one;
-                }
-            }
+            let histogram = judged_histogram(&trial.histograms, &slo.operations, slo.clock);
             let at = |q: f64| match quantile(&histogram, q) {
                 Quantile::Known { value, .. } => Some(value / 1_000.0),
                 Quantile::TooFew { .. } => None,

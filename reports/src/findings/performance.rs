@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use loadgen::record::{Arrow, Measure, Outcome, Purpose, TrialRecord};
-use loadgen::record_io::{Trial, new_histogram};
+use loadgen::record_io::Trial;
 
 use super::Context;
 use super::fairness::{error_count, objection, planned_count};
-use crate::capacity::judges;
+use crate::capacity::judged_histogram;
 use crate::stats::bootstrap::Interval;
 use crate::stats::compare::{Better, Comparison, Pair, compare};
 use crate::stats::geometric_mean;
@@ -185,12 +185,7 @@ fn figure<'r>(
     if errors > context.experiment.slo.error_ratio_max {
         return Err(format!("{} of the requests failed", percent(errors)));
     }
-    let mut histogram = new_histogram();
-    for ((name, clock), one) in &trial.histograms {
-        if *clock == measure.clock && judges(&measure.operations, name) {
-            histogram += one;
-        }
-    }
+    let histogram = judged_histogram(&trial.histograms, &measure.operations, measure.clock);
     match paired_quantile(&histogram, measure.quantile) {
         Quantile::Known { value, .. } => Ok((value / 1_000.0, trial)),
         Quantile::TooFew { sample_count, needed } => {
