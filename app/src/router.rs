@@ -173,6 +173,7 @@ async fn observe(
     next: Next,
 ) -> Result<Response, Infallible> {
     let started = Instant::now();
+    let _in_flight = observer.state.telemetry.begin();
     let request_id = request_id(&observer.state, request.headers());
     let method = request.method().clone();
     let instruments = observer.instruments(&request);

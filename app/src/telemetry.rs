@@ -16,6 +16,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -80,7 +81,18 @@ pub struct Telemetry {
     pub counters: Arc<Counters>,
     requests: Family<RouteStatus, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
     registry: Registry,
+}
+
+/// A request that is being answered; it ends with the answer's head, or when the client has gone away before.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Telemetry {
@@ -131,8 +143,11 @@ impl Telemetry {
             "From the request's head to the answer's",
             durations.clone(),
         );
+        let in_flight = Gauge::default();
+        let help = "Requests whose answer has not begun";
+        registry.register("requests_in_flight", help, in_flight.clone());
         registry.register_collector(Box::new(CounterCollector(counters.clone())));
-        Self { counters, requests, durations, registry }
+        Self { counters, requests, durations, in_flight, registry }
     }
 
     /// The instruments of a route.
@@ -143,6 +158,17 @@ impl Telemetry {
             errors_name: format!("errors.{label}"),
             duration: self.durations.get_or_create(&Route { route: label }).clone(),
         }
+    }
+
+    /// Notes that a request has come; it counts as in flight until what is returned is dropped.
+    pub fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// Requests whose answer has not begun.
+    pub fn in_flight(&self) -> u64 {
+        u64::try_from(self.in_flight.get()).unwrap_or(0)
     }
 
     /// Counts one answered request; a status of 500 and above is also an error.

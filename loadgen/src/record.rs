@@ -247,6 +247,17 @@ impl Clock {
     }
 }
 
+/// What a measure is a figure of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// A quantile of latencies, in milliseconds.
+    #[default]
+    Latency,
+    /// The mean size of the answers' bodies, in kilobytes: whether both sides say the same.
+    BodyBytes,
+}
+
 /// A figure: which quantile of which clock of which operations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -261,6 +272,9 @@ pub struct Measure {
     pub clock: Clock,
     /// 0.5 for the median.
     pub quantile: f64,
+    /// Latencies, unless the experiment says otherwise.
+    #[serde(default)]
+    pub quantity: Quantity,
 }
 
 /// What a held rate means.

@@ -108,15 +108,15 @@ impl Step {
     pub fn trials_expected(&self) -> u32 {
         match self {
             Step::Trial(_) => 1,
-            Step::Search { steps, .. } => *steps,
+            Step::Search { steps, .. } => search::usual_steps(*steps),
         }
     }
 }
 
 /// Draining, settling, reading the counters and saving after a trial: seen to take about this long.
-const BETWEEN_TRIALS_MS: u64 = 400;
+const BETWEEN_TRIALS_MS: u64 = 350;
 /// Starting and stopping one stack, everything included: seen to take about this long.
-const STACK_START_MS: u64 = 2_000;
+pub const STACK_START_MS: u64 = 2_500;
 
 impl Plan {
     /// Plans an experiment.

@@ -181,8 +181,8 @@ fn each_kind_of_mistake_names_its_place_and_what_is_allowed() {
         ),
         (
             "[slo]",
-            "[budgets]\nweb = 0.01\n\n[slo]",
-            &["budgets.web: 0.01 is out of range", "0.05 to 64"],
+            "[budgets]\nweb = 0.001\n\n[slo]",
+            &["budgets.web: 0.001 is out of range", "0.01 to 64"],
         ),
         (
             "[slo]",

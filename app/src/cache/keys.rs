@@ -6,6 +6,7 @@
 //! | `name:NAME` | id of the account | 30 s | removal of the account |
 //! | `card:PHOTO` | ready photo with author, without viewer | 30 s | likes, comments, edits, publishing, removal |
 //! | `liked:PHOTO:VIEWER` | whether the viewer likes it | 30 s | the viewer's like or its withdrawal |
+//! | `follows:FOLLOWER:FOLLOWEE` | whether one follows the other | 30 s | the follower's follow or its withdrawal |
 //! | `comments:PHOTO` | limit and first page of comments | 30 s | comments and their removal, removal of the photo |
 //! | `generation:VIEWER` | token of the viewer's latest write | 60 s | never; each write of the viewer puts a new one |
 //! | `feed:...:VIEWER:GENERATION:...` | page of cards as this viewer sees it | 30 s | any write of the viewer, by the new generation |
@@ -34,6 +35,8 @@ pub enum CacheKey {
     Card(PhotoId),
     /// Whether a viewer likes a photo.
     Liked(PhotoId, UserId),
+    /// Whether the first follows the second.
+    Follows(UserId, UserId),
     /// The first page of comments.
     Comments(PhotoId),
     /// The token of a viewer's latest write.
@@ -61,6 +64,7 @@ impl CacheKey {
             Self::Name(name) => format!("name:{name}"),
             Self::Card(photo) => format!("card:{photo}"),
             Self::Liked(photo, viewer) => format!("liked:{photo}:{viewer}"),
+            Self::Follows(follower, followee) => format!("follows:{follower}:{followee}"),
             Self::Comments(photo) => format!("comments:{photo}"),
             Self::Generation(viewer) => format!("generation:{viewer}"),
             Self::FeedPage { feed, viewer, generation, before, limit } => {
@@ -107,6 +111,8 @@ mod tests {
             CacheKey::Card(PhotoId(1)),
             CacheKey::Liked(PhotoId(1), anna),
             CacheKey::Liked(PhotoId(1), bert),
+            CacheKey::Follows(anna, bert),
+            CacheKey::Follows(bert, anna),
             CacheKey::Comments(PhotoId(1)),
             CacheKey::Generation(anna),
             page(Feed::Explore, None, "", None),

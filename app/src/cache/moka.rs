@@ -1,19 +1,22 @@
 //! The cache inside this process: the fastest, and different in every process. What another instance writes
 //! becomes visible here when the lifetime of the entry ends, not before.
+//!
+//! Values are kept as they are and weighed by their JSON, once, when they are put: a hit costs a lookup and a copy.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use crate::cache::{Cache, CacheError};
+use crate::cache::{Cache, CacheError, Found, Value};
 
 /// What moka and the allocator keep per entry beside key and value, roughly: hash table slot, list nodes, counters.
 const ENTRY_OVERHEAD_BYTES: usize = 200;
 
 #[derive(Clone)]
 struct Entry {
-    bytes: Bytes,
+    value: Arc<dyn Value>,
+    byte_count: usize,
     lifetime: Duration,
 }
 
@@ -44,7 +47,7 @@ impl MokaCache {
     /// Holds at most about `bytes_max` bytes of keys and values.
     pub fn new(bytes_max: u64) -> Self {
         let weigh = |key: &String, entry: &Entry| {
-            let bytes = key.len() + entry.bytes.len() + ENTRY_OVERHEAD_BYTES;
+            let bytes = key.len() + entry.byte_count + ENTRY_OVERHEAD_BYTES;
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         let builder = moka::future::Cache::builder().max_capacity(bytes_max);
@@ -54,12 +57,18 @@ impl MokaCache {
 
 #[async_trait]
 impl Cache for MokaCache {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
-        Ok(self.entries.get(key).await.map(|entry| entry.bytes))
+    async fn get(&self, key: &str) -> Result<Option<Found>, CacheError> {
+        Ok(self.entries.get(key).await.map(|entry| Found::Here(entry.value)))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, lifetime: Duration) -> Result<(), CacheError> {
-        self.entries.insert(key.to_owned(), Entry { bytes, lifetime }).await;
+    async fn put(
+        &self,
+        key: &str,
+        value: Arc<dyn Value>,
+        lifetime: Duration,
+    ) -> Result<(), CacheError> {
+        let byte_count = value.to_bytes().len();
+        self.entries.insert(key.to_owned(), Entry { value, byte_count, lifetime }).await;
         Ok(())
     }
 
@@ -77,8 +86,6 @@ impl Cache for MokaCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[tokio::test]
@@ -91,9 +98,9 @@ mod tests {
     async fn holds_no_more_than_it_may() {
         let cache = MokaCache::new(100_000);
         for number in 0..1_000 {
-            let bytes = Bytes::from(vec![7; 1_000]);
+            let text = Arc::new("7".repeat(1_000));
             let lifetime = Duration::from_secs(60);
-            cache.put(&format!("key {number}"), bytes, lifetime).await.expect("memory answers");
+            cache.put(&format!("key {number}"), text, lifetime).await.expect("memory answers");
         }
         cache.entries.run_pending_tasks().await;
         assert!(cache.entries.weighted_size() <= 100_000);

@@ -1,11 +1,11 @@
 //! No cache: everything is a miss. The "before" of the framework experiment, without a branch in its callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use crate::cache::{Cache, CacheError};
+use crate::cache::{Cache, CacheError, Found, Value};
 
 /// Forgets everything at once.
 #[derive(Debug, Default)]
@@ -13,11 +13,16 @@ pub struct NoCache;
 
 #[async_trait]
 impl Cache for NoCache {
-    async fn get(&self, _key: &str) -> Result<Option<Bytes>, CacheError> {
+    async fn get(&self, _key: &str) -> Result<Option<Found>, CacheError> {
         Ok(None)
     }
 
-    async fn put(&self, _key: &str, _bytes: Bytes, _for: Duration) -> Result<(), CacheError> {
+    async fn put(
+        &self,
+        _key: &str,
+        _value: Arc<dyn Value>,
+        _for: Duration,
+    ) -> Result<(), CacheError> {
         Ok(())
     }
 

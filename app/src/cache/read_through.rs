@@ -9,18 +9,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use crate::cache::keys::CacheKey;
-use crate::cache::{Cache, CacheError};
+use crate::cache::{Cache, CacheError, Found, Value, of_type};
 use crate::store::CountHook;
 
 #[derive(Default)]
 struct Flight {
-    bytes: OnceCell<Bytes>,
+    value: OnceCell<Arc<dyn Value>>,
     forgotten: AtomicBool,
 }
 
@@ -67,7 +66,7 @@ impl ReadThrough {
         load: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E>
     where
-        T: Serialize + DeserializeOwned,
+        T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,
     {
         let text = key.text();
         if let Some(value) = self.look(&text).await {
@@ -75,19 +74,18 @@ impl ReadThrough {
         }
         let passenger = self.board(&text);
         let mut loaded = None;
-        let bytes = passenger.flight.bytes.get_or_try_init(|| async {
+        let shared = passenger.flight.value.get_or_try_init(|| async {
             let value = load.await?;
-            let bytes = encode(&value);
-            loaded = Some(value);
-            Ok(bytes)
+            loaded = Some(value.clone());
+            Ok(Arc::new(value) as Arc<dyn Value>)
         });
-        let bytes = bytes.await?.clone();
+        let shared = shared.await?.clone();
         let Some(value) = loaded else {
-            return Ok(decode(&bytes).expect("what this process encoded a moment ago decodes"));
+            return Ok(of_type(shared).expect("a key has one type"));
         };
         let forgotten = passenger.flight.forgotten.load(Ordering::Acquire);
         if keep(&value) && !forgotten {
-            self.put_bytes(key, bytes).await;
+            self.keep(key, shared).await;
             if passenger.flight.forgotten.load(Ordering::Acquire) {
                 self.forget(std::slice::from_ref(key)).await;
             }
@@ -96,15 +94,18 @@ impl ReadThrough {
     }
 
     /// The value under the key as it is now, without counting and without loading. None also when the cache failed.
-    pub async fn peek<T: DeserializeOwned>(&self, key: &CacheKey) -> Result<Option<T>, CacheError> {
+    pub async fn peek<T>(&self, key: &CacheKey) -> Result<Option<T>, CacheError>
+    where
+        T: Clone + Send + Sync + DeserializeOwned + 'static,
+    {
         let found = self.cache.get(&key.text()).await;
         let found = found.inspect_err(|error| self.failed(error))?;
-        Ok(found.and_then(|bytes| decode(&bytes)))
+        Ok(found.and_then(Found::value))
     }
 
     /// Keeps a value under the key.
-    pub async fn put<T: Serialize>(&self, key: &CacheKey, value: &T) {
-        self.put_bytes(key, encode(value)).await;
+    pub async fn put(&self, key: &CacheKey, value: impl Value) {
+        self.keep(key, Arc::new(value)).await;
     }
 
     /// Forgets these keys, also those that are being loaded at this moment.
@@ -123,11 +124,14 @@ impl ReadThrough {
         }
     }
 
-    async fn look<T: DeserializeOwned>(&self, text: &str) -> Option<T> {
+    async fn look<T>(&self, text: &str) -> Option<T>
+    where
+        T: Clone + Send + Sync + DeserializeOwned + 'static,
+    {
         match self.cache.get(text).await {
-            Ok(Some(bytes)) => {
-                // What another version of the app wrote may not be readable to this one: then it is a miss.
-                let value = decode(&bytes);
+            Ok(Some(found)) => {
+                // What cannot be read is a miss.
+                let value = found.value();
                 (self.hook)(if value.is_some() { "cache.hit" } else { "cache.miss" });
                 value
             }
@@ -148,8 +152,8 @@ impl ReadThrough {
         Passenger { flights: &self.flights, key, flight }
     }
 
-    async fn put_bytes(&self, key: &CacheKey, bytes: Bytes) {
-        if let Err(error) = self.cache.put(&key.text(), bytes, key.lifetime()).await {
+    async fn keep(&self, key: &CacheKey, value: Arc<dyn Value>) {
+        if let Err(error) = self.cache.put(&key.text(), value, key.lifetime()).await {
             self.failed(&error);
         }
     }
@@ -159,14 +163,6 @@ impl ReadThrough {
         let source = &error.source;
         tracing::warn!(%error, %source, "the cache failed; the page goes on without it");
     }
-}
-
-fn encode<T: Serialize>(value: &T) -> Bytes {
-    Bytes::from(serde_json::to_vec(value).expect("the model's types are JSON"))
-}
-
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    serde_json::from_slice(bytes).ok()
 }
 
 #[cfg(test)]
@@ -274,10 +270,10 @@ mod tests {
 
     #[async_trait]
     impl Cache for Broken {
-        async fn get(&self, _: &str) -> Result<Option<Bytes>, CacheError> {
+        async fn get(&self, _: &str) -> Result<Option<Found>, CacheError> {
             Err(CacheError { verb: "get", source: "down".into() })
         }
-        async fn put(&self, _: &str, _: Bytes, _: Duration) -> Result<(), CacheError> {
+        async fn put(&self, _: &str, _: Arc<dyn Value>, _: Duration) -> Result<(), CacheError> {
             Err(CacheError { verb: "put", source: "down".into() })
         }
         async fn remove(&self, _: &[String]) -> Result<(), CacheError> {

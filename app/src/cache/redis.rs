@@ -3,6 +3,7 @@
 //! Every call has a short limit, reconnecting included: a cache that hesitates is worse than none. What cannot be read is a
 //! miss (`read_through`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, FromRedisValue};
 
-use crate::cache::{Cache, CacheError};
+use crate::cache::{Cache, CacheError, Found, Value};
 
 /// An answer on a loopback or a local network takes well below 1 ms; the store itself would have answered within this.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -54,12 +55,18 @@ impl RedisCache {
 
 #[async_trait]
 impl Cache for RedisCache {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
+    async fn get(&self, key: &str) -> Result<Option<Found>, CacheError> {
         let found: Option<Vec<u8>> = self.ask("get", redis::cmd("GET").arg(key)).await?;
-        Ok(found.map(Bytes::from))
+        Ok(found.map(|bytes| Found::Bytes(Bytes::from(bytes))))
     }
 
-    async fn put(&self, key: &str, bytes: Bytes, lifetime: Duration) -> Result<(), CacheError> {
+    async fn put(
+        &self,
+        key: &str,
+        value: Arc<dyn Value>,
+        lifetime: Duration,
+    ) -> Result<(), CacheError> {
+        let bytes = value.to_bytes();
         // Redis refuses a lifetime of 0.
         let lifetime_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut command = redis::cmd("SET");

@@ -79,6 +79,8 @@ pub async fn info_json(State(state): State<AppState>) -> Response {
         "pid": std::process::id(),
         "settings": state.config.settings(),
         "counters": counters,
+        // Besides this one.
+        "in_flight": state.telemetry.in_flight().saturating_sub(1),
     });
     (NO_STORE, axum::Json(body)).into_response()
 }

@@ -1,4 +1,4 @@
-//! Answers kept near, around any store: accounts, photos, first pages of comments and feed pages. `cache::keys` lists
+//! Answers kept near, around any store: accounts, follows, photos, first pages of comments and feed pages. `cache::keys` lists
 //! every key with its lifetime; this file decides which verb reads and which forgets which.
 //!
 //! What a viewer has written, the viewer sees: the keys that name the written thing are forgotten, and the viewer's
@@ -42,7 +42,7 @@ impl CachedStore {
     /// Puts all feed pages that `viewer` has seen out of reach.
     async fn renew(&self, viewer: UserId) {
         let token = format!("{:x}", SystemClock.random());
-        self.near.put(&CacheKey::Generation(viewer), &token).await;
+        self.near.put(&CacheKey::Generation(viewer), token).await;
     }
 
     /// After a write to a photo: its card is forgotten, and its author's pages and count.
@@ -117,13 +117,15 @@ impl Store for CachedStore {
         at_ms: i64,
     ) -> StoreResult<bool> {
         let outcome = self.inner.set_follow(follower, followee, on, at_ms).await;
-        self.near.forget(&[CacheKey::User(follower), CacheKey::User(followee)]).await;
+        let follows = CacheKey::Follows(follower, followee);
+        self.near.forget(&[follows, CacheKey::User(follower), CacheKey::User(followee)]).await;
         self.renew(follower).await;
         outcome
     }
 
     async fn is_following(&self, follower: UserId, followee: UserId) -> StoreResult<bool> {
-        self.inner.is_following(follower, followee).await
+        let load = self.inner.is_following(follower, followee);
+        self.near.get_or_load(&CacheKey::Follows(follower, followee), |_| true, load).await
     }
 
     async fn add_photo(&self, photo: &Photo, first: &Version) -> StoreResult<()> {

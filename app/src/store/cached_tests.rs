@@ -89,7 +89,9 @@ async fn a_viewer_sees_the_own_follow_comment_and_photo_at_once() {
     let theirs = add_ready_photo(store, &people[1], 1).await;
     let home = async || good(store.photo_page(Feed::Home(me), Some(me), None, 20).await).items;
     assert!(home().await.is_empty());
+    assert!(!good(store.is_following(me, friend).await));
     good(store.set_follow(me, friend, true, 1).await);
+    assert!(good(store.is_following(me, friend).await));
     assert_eq!(home().await.len(), 1);
     assert_eq!(good(store.user(friend).await).expect("there").follower_count, 1);
     assert_eq!(good(store.user(me).await).expect("there").following_count, 1);

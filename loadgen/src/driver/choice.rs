@@ -15,7 +15,8 @@ const STREAM_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(super) struct Choice {
     /// Index into the stream's operations.
     pub(super) operation: usize,
-    /// Index into the targets.
+    /// Index into the targets. They take turns, from one that the seed chose: a short trial with one user in it would
+    /// otherwise miss a region now and then, and a median over regions would depend on which.
     pub(super) target: usize,
     /// Index into the people; none when there are none.
     pub(super) person: Option<usize>,
@@ -29,9 +30,14 @@ pub(super) struct Choice {
 pub(super) struct Choices {
     base: ChaCha12Rng,
     cumulative: Vec<f64>,
+    target_first: u64,
     target_count: usize,
     people_max: usize,
+    in_turns: bool,
 }
+
+/// The golden ratio's fraction: steps of this size visit every part of the unit interval as evenly as steps can.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 /// The seed of a stream's schedule and choices: stream 0 is the main load, 1 and up run in the background.
 pub(super) fn stream_seed(seed: u64, stream: u64) -> u64 {
@@ -47,7 +53,15 @@ impl Choices {
             sum
         });
         let cumulative = cumulative.collect();
-        Self { base: ChaCha12Rng::seed_from_u64(seed), cumulative, target_count, people_max }
+        let base = ChaCha12Rng::seed_from_u64(seed);
+        let target_first = u64::from(base.clone().next_u32());
+        Self { base, cumulative, target_first, target_count, people_max, in_turns: false }
+    }
+
+    /// The same with operations that take turns in proportion to their weights, each in all regions before the next: for one
+    /// user, whose few requests must not differ in kind from one trial to the other.
+    pub(super) fn in_turns(self) -> Self {
+        Self { in_turns: true, ..self }
     }
 
     /// The choice for one index.
@@ -55,13 +69,21 @@ impl Choices {
         let mut random = self.base.clone();
         // Stream 0 belongs to the schedule.
         random.set_stream(index + 1);
-        let point = random.random::<f64>() * self.cumulative.last().copied().unwrap_or(0.0);
+        let drawn = random.random::<f64>();
+        let share = if self.in_turns { self.turn(index) } else { drawn };
+        let point = share * self.cumulative.last().copied().unwrap_or(0.0);
         let operation = self.cumulative.partition_point(|sum| *sum <= point);
-        let target = (random.next_u32() as usize) % self.target_count;
+        let target = ((self.target_first + index) % self.target_count as u64) as usize;
         let person = population.choose_person(&mut random, self.people_max);
         let photo = population.choose_photo(&mut random);
         let bits = random.next_u64();
         Choice { operation: operation.min(self.cumulative.len() - 1), target, person, photo, bits }
+    }
+
+    /// Where in the unit interval the operation of this index lies.
+    fn turn(&self, index: u64) -> f64 {
+        let round = index / self.target_count as u64;
+        (round as f64 * GOLDEN).fract()
     }
 }
 
@@ -96,6 +118,21 @@ mod tests {
     }
 
     #[test]
+    fn in_turns_each_operation_visits_all_targets_and_has_its_share_at_any_time() {
+        let population = population();
+        let choices = Choices::new(3, &[0.6, 0.4], 3, 20).in_turns();
+        let drawn: Vec<_> = (0..300).map(|index| choices.of(index, &population)).collect();
+        for round in drawn.chunks(3) {
+            assert!(round.iter().all(|choice| choice.operation == round[0].operation));
+            assert_eq!(round.iter().map(|choice| choice.target).sum::<usize>(), 3);
+        }
+        for rounds in 1..100 {
+            let first = drawn[..3 * rounds].iter().filter(|choice| choice.operation == 0).count();
+            assert!((first as f64 / 3.0 - 0.6 * rounds as f64).abs() < 1.5, "{first} in {rounds}");
+        }
+    }
+
+    #[test]
     fn weights_targets_and_people_are_respected() {
         let population = population();
         let choices = Choices::new(1, &[3.0, 0.0, 1.0], 2, 20);
@@ -103,7 +140,7 @@ mod tests {
         let count = |operation| drawn.iter().filter(|choice| choice.operation == operation).count();
         assert!((2_850..3_150).contains(&count(0)), "{}", count(0));
         assert_eq!(count(1), 0);
-        assert!(drawn.iter().all(|choice| choice.target < 2));
+        assert!(drawn.windows(2).all(|two| two[0].target + two[1].target == 1), "they take turns");
         assert!(drawn.iter().all(|choice| choice.person.is_some_and(|person| person < 20)));
         assert!(drawn.iter().any(|choice| choice.photo.is_some_and(|photo| photo > 50)));
     }

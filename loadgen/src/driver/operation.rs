@@ -17,8 +17,9 @@ use super::trial::Trial;
 use super::types::{AssetRewrite, Operation};
 use super::verify;
 
-/// Images fetched at once by a page view: what browsers allow per host over HTTP/1.1.
-const IMAGES_AT_ONCE: usize = 6;
+/// Images of a page view: the first of the feed, which are in sight or so near that a browser loads them before anybody
+/// scrolls (the others are marked `loading="lazy"`). As many as browsers fetch at once from a host over HTTP/1.1.
+const IMAGES_IN_SIGHT: usize = 6;
 /// The first pause between two questions whether a photo is finished, and how it grows: x 1.25 up to the longest.
 /// The moment itself comes from the server, so that a long pause costs no accuracy; it spares the web server.
 const POLL_FIRST: Duration = Duration::from_millis(10);
@@ -187,8 +188,8 @@ impl Performance<'_> {
         if sources.is_empty() && !verify::card_ids(&html).is_empty() {
             return Err(Fault::WrongBody("the cards have no images"));
         }
-        let images = stream::iter(sources).map(|source| self.image(source));
-        let images: Vec<_> = images.buffer_unordered(IMAGES_AT_ONCE).collect().await;
+        let images = stream::iter(sources).take(IMAGES_IN_SIGHT).map(|source| self.image(source));
+        let images: Vec<_> = images.buffer_unordered(IMAGES_IN_SIGHT).collect().await;
         let mut done = Done { verified: self.deep, ..Done::new(&answer) };
         for image in images {
             done.last_byte = done.last_byte.max(image?);

@@ -80,10 +80,11 @@ fn stream_mixes(request: &DriveRequest) -> Vec<(Vec<(Operation, f64)>, Pace)> {
     std::iter::once((request.mix.clone(), request.pace)).chain(background).collect()
 }
 
-fn choices(request: &DriveRequest, stream: usize, mix: &[(Operation, f64)]) -> Choices {
+fn choices(request: &DriveRequest, stream: usize, mix: &[(Operation, f64)], pace: Pace) -> Choices {
     let weights: Vec<f64> = mix.iter().map(|(_, weight)| *weight).collect();
     let seed = stream_seed(request.seed, stream as u64);
-    Choices::new(seed, &weights, request.targets.len(), request.people_max as usize)
+    let choices = Choices::new(seed, &weights, request.targets.len(), request.people_max as usize);
+    if matches!(pace, Pace::OneUser) { choices.in_turns() } else { choices }
 }
 
 /// The streams with a book for every name that an operation can have.
@@ -105,7 +106,7 @@ fn streams(request: &DriveRequest, books: &mut Vec<Book>, recorder: &mut Recorde
     let mixes = stream_mixes(request).into_iter().enumerate();
     let streams = mixes.map(|(index, (mix, pace))| Stream {
         books: mix.iter().map(|(operation, _)| of_operation(operation)).collect(),
-        choices: choices(request, index, &mix),
+        choices: choices(request, index, &mix, pace),
         operations: mix.into_iter().map(|(operation, _)| operation).collect(),
         pace,
         seed: stream_seed(request.seed, index as u64),
@@ -128,7 +129,7 @@ pub(super) fn people_needed(request: &DriveRequest) -> BTreeSet<usize> {
             needed.extend(0..people_max);
             continue;
         };
-        let choices = choices(request, stream, mix);
+        let choices = choices(request, stream, mix, *pace);
         let count =
             schedule.starts(stream_seed(request.seed, stream as u64), request.duration).count();
         for index in 0..count as u64 {

@@ -64,7 +64,7 @@ pub enum Operation {
     Comment,
     /// Follow a photographer or stop it.
     Follow,
-    /// Their own feed and then its images, six at a time, as a browser does. Last byte: the last image's.
+    /// Their own feed and then the images in sight, as a browser does. Last byte: the last image's.
     PageView,
     /// Upload a picture with a filter; then ask for its status until it is finished (clock `planned_finished`).
     Upload {

@@ -23,11 +23,13 @@ pub fn objection(arrow: &Arrow, before: &[&Trial], after: &[&Trial]) -> Option<S
 
 /// True when `change`, as declared, speaks of the setting `key` (`web.store`): by its full name, by its name without the role,
 /// by the role alone when a whole kind of process is what the cure adds, or as the head of a setting that exists only because
-/// of the declared one (`cache` speaks of `web.cache_bytes_max`).
+/// of the declared one (`cache` speaks of `web.cache_bytes_max`). The number of web servers is also what the balancer
+/// in front of them reports.
 pub fn declares(change: &str, key: &str) -> bool {
     let (role, name) = key.split_once('.').unwrap_or(("", key));
     let belongs = name.strip_prefix(change).is_some_and(|rest| rest.starts_with('_'));
-    change == key || change == name || belongs || (!role.is_empty() && change == role)
+    let counted = change == "web_count" && key == "balancer.upstreams";
+    counted || change == key || change == name || belongs || (!role.is_empty() && change == role)
 }
 
 fn undeclared_differences(arrow: &Arrow, before: &[&Trial], after: &[&Trial]) -> Option<String> {
@@ -125,6 +127,8 @@ mod tests {
         assert!(declares("store", "worker.store"));
         assert!(declares("worker", "worker.store"));
         assert!(declares("cache", "web.cache_bytes_max"));
+        assert!(declares("web_count", "balancer.upstreams"));
+        assert!(!declares("worker_count", "balancer.upstreams"));
         assert!(!declares("job", "web.jobs"));
         assert!(!declares("store", "web.cache"));
         assert!(!declares("web", "worker.store"));

@@ -1,22 +1,26 @@
 //! For one user: the figure of each trial of a pair, the pairs, and the sentence that says what they show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use loadgen::record::{Arrow, Measure, Outcome, Purpose, TrialRecord};
-use loadgen::record_io::Trial;
+use loadgen::record::{Arrow, Measure, Outcome, Purpose, Quantity, TrialRecord};
+use loadgen::record_io::{Trial, new_histogram};
 
 use super::Context;
 use super::fairness::{error_count, objection, planned_count};
-use crate::capacity::judged_histogram;
+use crate::capacity::{judged_histogram, judges};
 use crate::stats::bootstrap::Interval;
 use crate::stats::compare::{Better, Comparison, Pair, compare};
 use crate::stats::geometric_mean;
-use crate::stats::quantile::{Quantile, paired_quantile};
+use crate::stats::quantile::{PAIRED_MEDIAN_SAMPLES_MIN, Quantile, paired_quantile};
 use crate::summary::Verdict;
-use crate::text::{cure, interval, milliseconds, number, percent, ratio};
+use crate::text::{capital, cure, interval, milliseconds, number, percent, ratio};
 
 /// Pairs below this number give no interval (`bootstrap`), and without one there is no verdict.
 pub const PAIRS_MIN: usize = crate::stats::bootstrap::VALUES_MIN;
+
+/// Least |log ratio| of two mean sizes that is a change: the figures on a page have more digits on one photo than on another,
+/// and a faster side has time for other photos.
+pub const SAME_SIZE: f64 = 0.02;
 
 /// One figure before and after, for one user.
 #[derive(Debug, Clone)]
@@ -87,6 +91,10 @@ pub fn find<'r>(
             (_, Err(why)) => lost.push(format!("pair {}: after: {why}", pair + 1)),
         }
     }
+    let band = match measure.quantity {
+        Quantity::Latency => band,
+        Quantity::BodyBytes => band.map(|band| band.max(SAME_SIZE)),
+    };
     let comparison = compare(&pairs, Better::Lower, band.unwrap_or(f64::INFINITY), 0.0);
     let (verdict, reason) = match objection(arrow, &before, &after) {
         _ if pairs.is_empty() && lost.is_empty() => {
@@ -169,7 +177,7 @@ fn by_pair<'r, K: Ord>(
     sides
 }
 
-/// The figure of one trial in milliseconds, or why there is none.
+/// The figure of one trial in the unit of its quantity, or why there is none.
 fn figure<'r>(
     trial: Option<&'r Trial>,
     measure: &Measure,
@@ -185,13 +193,60 @@ fn figure<'r>(
     if errors > context.experiment.slo.error_ratio_max {
         return Err(format!("{} of the requests failed", percent(errors)));
     }
-    let histogram = judged_histogram(&trial.histograms, &measure.operations, measure.clock);
-    match paired_quantile(&histogram, measure.quantile) {
-        Quantile::Known { value, .. } => Ok((value / 1_000.0, trial)),
-        Quantile::TooFew { sample_count, needed } => {
-            Err(format!("{sample_count} samples, {needed} are needed"))
-        }
+    if measure.quantity == Quantity::BodyBytes {
+        return Ok((kilobytes_per_answer(&trial.record, measure)?, trial));
     }
+    let histogram = judged_histogram(&trial.histograms, &measure.operations, measure.clock);
+    let value_us = match paired_quantile(&histogram, measure.quantile) {
+        Quantile::Known { value, .. } => value,
+        Quantile::TooFew { sample_count, needed } => {
+            return Err(format!("{sample_count} samples, {needed} are needed"));
+        }
+    };
+    let value_us = over_regions(trial, measure)?.unwrap_or(value_us);
+    Ok((value_us / 1_000.0, trial))
+}
+
+/// The geometric mean of the regions' own quantiles; none when the measure does not span regions. A quantile over near and far
+/// requests together would depend on how many of each the trial's time allowed, and a faster stack has time for more.
+fn over_regions(trial: &Trial, measure: &Measure) -> Result<Option<f64>, String> {
+    let judged = trial.record.operations.keys().filter(|name| judges(&measure.operations, name));
+    let regions: BTreeSet<&str> = judged.filter_map(|name| region_of(name)).collect();
+    if regions.len() < 2 {
+        return Ok(None);
+    }
+    let of_region = |region: &str| {
+        let mut merged = new_histogram();
+        for ((name, clock), one) in &trial.histograms {
+            let judged = judges(&measure.operations, name) && region_of(name) == Some(region);
+            if *clock == measure.clock && judged {
+                merged += one;
+            }
+        }
+        if merged.is_empty() {
+            return Err(format!("no sample from {region}"));
+        }
+        Ok(merged.value_at_quantile(measure.quantile) as f64)
+    };
+    let values: Vec<f64> = regions.into_iter().map(of_region).collect::<Result<_, _>>()?;
+    Ok(geometric_mean(&values))
+}
+
+/// The mean body of a correct answer.
+fn kilobytes_per_answer(record: &TrialRecord, measure: &Measure) -> Result<f64, String> {
+    let judged = record.operations.iter().filter(|(name, _)| judges(&measure.operations, name));
+    let (bytes, answers) = judged.fold((0, 0), |(bytes, answers), (_, one)| {
+        (bytes + one.body_bytes, answers + one.ok_count)
+    });
+    if answers < PAIRED_MEDIAN_SAMPLES_MIN {
+        return Err(format!("{answers} answers, {PAIRED_MEDIAN_SAMPLES_MIN} are needed"));
+    }
+    Ok(bytes as f64 / 1_000.0 / answers as f64)
+}
+
+/// `near` of `page_view.near`.
+fn region_of(operation: &str) -> Option<&str> {
+    operation.split_once('.').map(|(_, region)| region)
 }
 
 fn error_ratio(record: &TrialRecord) -> f64 {
@@ -201,6 +256,9 @@ fn error_ratio(record: &TrialRecord) -> f64 {
 /// The finding as a sales engineer would say it.
 fn sentence(finding: &PerformanceFinding<'_>, arrow: &Arrow) -> String {
     let (cure, label) = (cure(&arrow.label), cure(&finding.measure.label));
+    if finding.measure.quantity == Quantity::BodyBytes {
+        return sentence_of_sizes(finding, &cure, &label);
+    }
     let figures = match (finding.before_ms, finding.after_ms) {
         (Some(before), Some(after)) => {
             format!(": {} before, {} after", milliseconds(before), milliseconds(after))
@@ -236,4 +294,18 @@ fn sentence(finding: &PerformanceFinding<'_>, arrow: &Arrow) -> String {
                 .unwrap_or_else(|| format!("{} pairs", number(finding.pairs.len() as f64)))
         ),
     }
+}
+
+fn sentence_of_sizes(finding: &PerformanceFinding<'_>, cure: &str, label: &str) -> String {
+    let (Some(before), Some(after)) = (finding.before_ms, finding.after_ms) else {
+        let reason = finding.reason.clone().unwrap_or_default();
+        return format!("Whether {cure} changes {label} cannot be said: {reason}.");
+    };
+    let changed = match finding.verdict {
+        Verdict::NoDifferenceProven => "leaves as it is",
+        Verdict::TooNoisy | Verdict::NotComparable => "may change",
+        Verdict::Improved | Verdict::Worse => "changes",
+    };
+    let (before, after) = (number(before), number(after));
+    format!("{} {changed} {label}: {before} kB before, {after} kB after.", capital(cure))
 }

@@ -32,6 +32,9 @@ pub const BUDGET_EXCESS_MAX: f64 = 1.2;
 /// Share of one core from which on a part without a budget may be what limits a held rate.
 pub const UNBUDGETED_SHARE_MAX: f64 = 0.7;
 
+/// Share of all the stacks' cores from which on the machine itself may be what limits a held rate.
+pub const ALL_CORES_SHARE_MAX: f64 = 0.9;
+
 /// A warning.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
@@ -88,6 +91,13 @@ pub enum Warning {
         /// The trial where it was worst.
         trial: String,
         /// Share of a core used.
+        used: f64,
+    },
+    /// All parts of a stack together used nearly all that the machine has for it while a rate was held.
+    MachineFull {
+        /// The trial where it was worst.
+        trial: String,
+        /// Cores used.
         used: f64,
     },
     /// Something was not installed.
@@ -215,6 +225,7 @@ impl Warning {
             Warning::BudgetsNotEnforced { .. } => "budgets_not_enforced",
             Warning::OverBudget { .. } => "over_budget",
             Warning::UnbudgetedBusy { .. } => "unbudgeted_busy",
+            Warning::MachineFull { .. } => "machine_full",
             Warning::Substituted { .. } => "substituted",
             Warning::TrialsFailed { .. } => "trials_failed",
             Warning::TrialsDropped { .. } => "trials_dropped",
@@ -259,6 +270,10 @@ impl Warning {
             ),
             Warning::UnbudgetedBusy { instance, trial, used } => format!(
                 "{instance}, which has no budget, used {} of a core while a rate was held ({trial}).",
+                percent(*used)
+            ),
+            Warning::MachineFull { trial, used } => format!(
+                "All parts of a stack together used {} of a core while a rate was held ({trial}).",
                 percent(*used)
             ),
             Warning::Substituted { wanted, used, because } => {
@@ -331,6 +346,7 @@ impl Warning {
             Warning::UnbudgetedBusy { .. } => {
                 "The part in front or behind may be the limit, not the instances."
             }
+            Warning::MachineFull { .. } => "This machine is the limit there, not the instances.",
             Warning::Substituted { .. } => "It is not installed.",
             Warning::TrialsFailed { .. } => {
                 "A part of the stack stopped or refused; its log is in the run directory."
@@ -384,6 +400,9 @@ impl Warning {
             }
             Warning::UnbudgetedBusy { .. } => {
                 "Lower the budgets of the instances, so that the rest has room."
+            }
+            Warning::MachineFull { .. } => {
+                "Read that capacity as `at least`; use a machine with more cores."
             }
             Warning::Substituted { .. } => "Run `make setup`, then run again.",
             Warning::TrialsFailed { .. } => "Read the log named in the reason, then run again.",

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use loadgen::record::{Arrow, Clock, Depth, Measure, Slo};
+use loadgen::record::{Arrow, Clock, Depth, Measure, Quantity, Slo};
 use toml::de::DeTable;
 
 use super::depths::{DEPTHS, POPULATIONS, SLO_QUANTILES, default_counts, default_lengths};
@@ -135,7 +135,7 @@ fn of<T>(values: &mut PerDepth<T>, depth: Depth) -> &mut T {
 
 fn read_budgets(budgets: Section<'_, '_>) -> Budgets {
     // 1 ms of every 20 ms is the kernel's smallest quota.
-    let share = |key| budgets.number(key, 0.05..=64.0);
+    let share = |key| budgets.number(key, 0.01..=64.0);
     let read = Budgets { web: share("web"), worker: share("worker"), database: share("database") };
     budgets.report_unknown();
     read
@@ -207,6 +207,13 @@ fn clock(section: &Section<'_, '_>) -> Clock {
     Clock::ALL.into_iter().find(|clock| clock.as_str() == word).unwrap_or(Clock::PlannedLast)
 }
 
+fn quantity(section: &Section<'_, '_>) -> Quantity {
+    match section.choice("quantity", &["latency", "body_bytes"]) {
+        Some("body_bytes") => Quantity::BodyBytes,
+        _ => Quantity::Latency,
+    }
+}
+
 fn operations(section: &Section<'_, '_>) -> Vec<String> {
     let words = section.choices("operations", OPERATIONS).unwrap_or_default();
     words.into_iter().map(str::to_owned).collect()
@@ -251,6 +258,7 @@ fn read_measures(top: &Section<'_, '_>, key: &'static str, regions: &[Region]) -
         let label = section.required("label", "for headings", section.text("label"));
         let (clock, mut operations) = (clock(&section), operations(&section));
         let quantile = section.number("quantile", 0.01..=0.9999).unwrap_or(0.5);
+        let quantity = quantity(&section);
         if let Some(region) = read_region(&section, regions, &operations) {
             // The driver's name for an operation of one region's users.
             operations
@@ -259,7 +267,7 @@ fn read_measures(top: &Section<'_, '_>, key: &'static str, regions: &[Region]) -
         }
         section.report_unknown();
         if let (Some(id), Some(label)) = (id, label) {
-            measures.push(Measure { id, label, operations, clock, quantile });
+            measures.push(Measure { id, label, operations, clock, quantile, quantity });
         }
     }
     measures

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use loadgen::record::Purpose;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::search::Search;
+use crate::plan::search::{Search, expected_of};
 use crate::plan::{Pace, Plan, StackKey, Step, TrialStep, step_estimate_ms};
 
 /// Runs single trials.
@@ -50,11 +50,33 @@ pub async fn carry_out(
     stop: &CancellationToken,
 ) -> anyhow::Result<End> {
     let mut probes: BTreeMap<StackKey, f64> = BTreeMap::new();
+    // What a search begins at: the probe, then what the last search found.
+    let mut expected = BTreeMap::new();
+    // What the levels of a curve have already shown, by the number of the search that they begin.
+    let mut levels: BTreeMap<u32, Vec<(f64, bool)>> = BTreeMap::new();
     for step in &plan.steps {
         match step {
-            Step::Trial(trial) => single(trial, &mut probes, executor).await?,
-            Step::Search { trial, steps } => match probes.get(&trial.stack) {
-                Some(probe) => search(trial, Search::new(*probe, *steps), executor, stop).await?,
+            Step::Trial(trial) => {
+                let (rate, seen) = single(trial, &probes, executor).await?;
+                if trial.purpose == Purpose::Probe {
+                    let found = seen.throughput_per_s.filter(|throughput| *throughput > 0.0);
+                    probes.extend(found.map(|throughput| (trial.stack.clone(), throughput)));
+                    expected.extend(found.map(|throughput| (trial.stack.clone(), throughput)));
+                }
+                if let (Some(number), Some(rate), Some(held)) = (trial.search, rate, seen.held) {
+                    levels.entry(number).or_default().push((rate, held));
+                }
+            }
+            Step::Search { trial, steps } => match expected.get(&trial.stack) {
+                Some(throughput) => {
+                    let known = trial.search.and_then(|number| levels.remove(&number));
+                    let begun =
+                        Search::new(*throughput, *steps).knowing(&known.unwrap_or_default());
+                    let found = search(trial, begun, executor, stop).await?;
+                    // The next search of this stack begins where this one ended.
+                    let known = found.map(|capacity| (trial.stack.clone(), expected_of(capacity)));
+                    expected.extend(known);
+                }
                 None => {
                     executor.hole(trial, NO_PROBE).await?;
                 }
@@ -72,39 +94,35 @@ pub async fn carry_out(
 /// Why a load cannot be chosen.
 const NO_PROBE: &str = "the probe of this stack found no throughput, so no load could be chosen";
 
+/// Runs a trial that is no search: the rate that was chosen for it, if one was, and what it showed.
 async fn single(
     trial: &TrialStep,
-    probes: &mut BTreeMap<StackKey, f64>,
+    probes: &BTreeMap<StackKey, f64>,
     executor: &mut dyn Executor,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<(Option<f64>, Seen)> {
     let Pace::Fraction(fraction) = trial.pace else {
-        let seen = executor.trial(trial).await?;
-        if trial.purpose == Purpose::Probe {
-            let found = seen.throughput_per_s.filter(|throughput| *throughput > 0.0);
-            probes.extend(found.map(|throughput| (trial.stack.clone(), throughput)));
-        }
-        return Ok(());
+        return Ok((None, executor.trial(trial).await?));
     };
     let Some(probe) = probes.get(&trial.stack) else {
-        executor.hole(trial, NO_PROBE).await?;
-        return Ok(());
+        return Ok((None, executor.hole(trial, NO_PROBE).await?));
     };
-    let rate = Pace::Rate(probe * fraction);
-    executor.trial(&TrialStep { pace: rate, ..trial.clone() }).await?;
-    Ok(())
+    let rate = probe * fraction;
+    let seen = executor.trial(&TrialStep { pace: Pace::Rate(rate), ..trial.clone() }).await?;
+    Ok((Some(rate), seen))
 }
 
+/// Carries a search to its end; the capacity that it found.
 async fn search(
     trial: &TrialStep,
     mut search: Search,
     executor: &mut dyn Executor,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<f64>> {
     let mut lost = 0;
     while let Some(rate) = search.next_rate() {
         let seen = executor.trial(&TrialStep { pace: Pace::Rate(rate), ..trial.clone() }).await?;
         if stop.is_cancelled() {
-            return Ok(());
+            return Ok(search.capacity_per_s());
         }
         match seen.held {
             Some(held) => {
@@ -115,10 +133,10 @@ async fn search(
             None => lost += 1,
         }
         if lost == LOST_MAX {
-            return Ok(());
+            return Ok(search.capacity_per_s());
         }
     }
-    Ok(())
+    Ok(search.capacity_per_s())
 }
 
 #[cfg(test)]
@@ -271,7 +289,7 @@ mod tests {
         carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");
         let first = first_search(&mock);
         assert_eq!(first[0].pace, first[1].pace);
-        assert_eq!(first.len(), 5, "three steps, one upwards, and the lost one");
+        assert_eq!(first.len(), 5, "two that hold, one beyond, one between, and the lost one");
 
         let mut mock = Mock { lose: [true, true].into(), ..Mock::new() };
         carry_out(&plan, &mut mock, &CancellationToken::new()).await.expect("carried out");

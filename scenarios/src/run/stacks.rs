@@ -19,7 +19,7 @@ use crate::cluster::spec::{
 };
 use crate::cluster::{Cluster, ClusterContext};
 use crate::experiment::{Experiment, Links, Stack};
-use crate::plan::StackKey;
+use crate::plan::{STACK_START_MS, StackKey};
 use crate::progress::Progress;
 
 /// How long a stack may take to work off what a trial left behind; budgets are lifted for it.
@@ -82,6 +82,7 @@ impl Stacks {
                 progress.note(reason);
             }
             stacks.insert(key.clone(), started);
+            progress.advance(STACK_START_MS);
         }
         Stacks { stacks }
     }
@@ -213,14 +214,15 @@ impl Running {
             let infos = self.infos().await;
             let answered = asked.elapsed();
             let pending = jobs_pending(&infos);
-            if answered <= RESTED_ANSWER && pending <= 0.0 {
+            let in_flight = requests_in_flight(&infos);
+            if answered <= RESTED_ANSWER && pending <= 0.0 && in_flight == 0 {
                 return Ok(Rest { infos, note: None });
             }
             if began.elapsed() > REST_MAX || stop.is_cancelled() {
                 let seconds = REST_MAX.as_secs();
                 let note = format!(
-                    "{seconds} s after the trial {pending} jobs were still waiting, and the servers \
-                     answered within {} ms.",
+                    "{seconds} s after the trial {pending} jobs and {in_flight} requests were still \
+                     waiting, and the servers answered within {} ms.",
                     answered.as_millis()
                 );
                 return Ok(Rest { infos, note: Some(note) });
@@ -236,6 +238,11 @@ fn jobs_pending(infos: &BTreeMap<String, serde_json::Value>) -> f64 {
     let counters = counters_of(infos.values());
     let count = |name: &str| counters.get(name).copied().unwrap_or_default();
     count("jobs.submitted") - count("jobs.done") - count("jobs.failed")
+}
+
+/// Requests that the servers have not answered yet.
+fn requests_in_flight(infos: &BTreeMap<String, serde_json::Value>) -> u64 {
+    infos.values().filter_map(|info| info.get("in_flight")?.as_u64()).sum()
 }
 
 /// What was used between two looks.
@@ -293,6 +300,9 @@ pub fn spec_of(
 pub fn plain_spec(stack: &Stack) -> anyhow::Result<StackSpec> {
     let unknown = |word: &str| format!("the cluster does not know {word:?}");
     let store = StoreKind::parse(stack.store).with_context(|| unknown(stack.store))?;
+    // A primary without replicas is one MySQL.
+    let alone = store == StoreKind::Replicated && stack.store_nodes == 1;
+    let store = if alone { StoreKind::Mysql } else { store };
     Ok(StackSpec {
         store: StoreSpec { kind: store, nodes: stack.store_nodes },
         assets: AssetsKind::parse(stack.assets).with_context(|| unknown(stack.assets))?,
@@ -362,5 +372,15 @@ mod tests {
             ("worker-2".to_owned(), info("jobs.failed", 1)),
         ]);
         assert_eq!(jobs_pending(&infos), 1.0);
+    }
+
+    #[test]
+    fn requests_of_all_servers_are_in_flight_together() {
+        let infos = BTreeMap::from([
+            ("web-1".to_owned(), serde_json::json!({ "in_flight": 2 })),
+            ("web-2".to_owned(), serde_json::json!({ "in_flight": 1 })),
+            ("s3".to_owned(), serde_json::json!({})),
+        ]);
+        assert_eq!(requests_in_flight(&infos), 3);
     }
 }

@@ -7,8 +7,8 @@ use loadgen::record_io::Trial;
 
 use super::honesty::{Honesty, rests_on};
 use super::{
-    AA_RATIO_MAX, BUDGET_EXCESS_MAX, HEADROOM_MIN, LATE_SENDS_MAX, LOAD_PER_CORE_MAX,
-    UNBUDGETED_SHARE_MAX, Warning, measured, name,
+    AA_RATIO_MAX, ALL_CORES_SHARE_MAX, BUDGET_EXCESS_MAX, HEADROOM_MIN, LATE_SENDS_MAX,
+    LOAD_PER_CORE_MAX, UNBUDGETED_SHARE_MAX, Warning, measured, name,
 };
 use crate::capacity::{capacity_of_search, held};
 use crate::findings::fairness::wrong_bodies;
@@ -201,6 +201,7 @@ fn few_samples(
 fn of_instances(run: &RunRecord, trials: &[Trial], found: &mut Vec<Warning>) {
     let mut over: BTreeMap<&str, Warning> = BTreeMap::new();
     let mut busy: BTreeMap<&str, Warning> = BTreeMap::new();
+    let mut full: Option<(String, f64)> = None;
     let worse = |earlier: Option<&Warning>, used: f64| match earlier {
         Some(
             Warning::OverBudget { used: most, .. } | Warning::UnbudgetedBusy { used: most, .. },
@@ -211,6 +212,13 @@ fn of_instances(run: &RunRecord, trials: &[Trial], found: &mut Vec<Warning>) {
     let loaded = |t: &&Trial| matches!(t.record.purpose, Capacity | Level) && rests_on(run, t);
     for trial in trials.iter().filter(loaded) {
         let wall_us = trial.record.generator.wall_us.max(1) as f64;
+        let cpu_us: u64 = trial.record.instances.iter().map(|instance| instance.cpu_us).sum();
+        // The generator has a core of its own where there are two; the rest belongs to the stacks.
+        let cores = f64::from(run.machine.cores.saturating_sub(1).max(1));
+        let together = cpu_us as f64 / wall_us;
+        if together > cores * ALL_CORES_SHARE_MAX && full.as_ref().is_none_or(|f| together > f.1) {
+            full = Some((trial.record.id.clone(), together));
+        }
         for instance in &trial.record.instances {
             let used = instance.cpu_us as f64 / wall_us;
             let (name, role) = (instance.name.as_str(), instance.role.as_str());
@@ -235,4 +243,5 @@ fn of_instances(run: &RunRecord, trials: &[Trial], found: &mut Vec<Warning>) {
         }
     }
     found.extend(over.into_values().chain(busy.into_values()));
+    found.extend(full.map(|(trial, used)| Warning::MachineFull { trial, used }));
 }

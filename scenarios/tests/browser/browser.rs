@@ -1,0 +1,121 @@
+//! One headless Chromium per test, with a profile of its own, and its logs of console and network.
+//!
+//! `make test` installs Chromium and ChromeDriver. Nothing of them outlives a test: the session is closed also when the test
+//! fails, and ChromeDriver is killed with its owner.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+use thirtyfour::{CapabilitiesHelper, ChromeCapabilities, ChromiumLikeCapabilities};
+
+/// Chromium, ready to be told what to do, and what it noted down.
+pub struct Browser {
+    /// The WebDriver session.
+    pub driver: WebDriver,
+}
+
+/// ChromeDriver on a port of its own choice.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Server {
+        let child = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("ChromeDriver starts; `make setup` for tests installs it");
+        let stdout = child.stdout.take().expect("it was asked for");
+        // "ChromeDriver was started successfully on port 34567."
+        let port = BufReader::new(stdout).lines().map_while(Result::ok).find_map(|line| {
+            let (_, rest) = line.split_once("successfully on port ")?;
+            rest.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let port = port.expect("ChromeDriver says where it listens");
+        Server { child, url: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already; nobody can be told in a drop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Gives the test a browser and closes it whatever the test does.
+pub async fn with_browser<F>(test: impl FnOnce(Browser) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let server = Server::start();
+    let profile = tempfile::tempdir().expect("a temporary folder");
+    let capabilities = capabilities(&profile.path().display().to_string());
+    let driver = WebDriver::new(&server.url, capabilities).await.expect("Chromium starts");
+    let browser = Browser { driver: driver.clone() };
+    // What Chromium's own first page asks for is not what ours do.
+    driver.goto("about:blank").await.expect("an empty page opens");
+    browser.requested().await;
+    let outcome = tokio::spawn(test(browser)).await;
+    driver.quit().await.expect("Chromium ends");
+    if let Err(failed) = outcome {
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}
+
+fn capabilities(profile: &str) -> ChromeCapabilities {
+    let mut capabilities = ChromeCapabilities::new();
+    for argument in [
+        "--headless=new",
+        // Containers and root have no namespaces for the sandbox; only our own pages are opened.
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        // What Chromium asks the world by itself is not what the pages ask.
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        &format!("--user-data-dir={profile}"),
+    ] {
+        capabilities.add_arg(argument).expect("an argument is text");
+    }
+    let logs = json!({ "browser": "ALL", "performance": "ALL" });
+    capabilities.set("goog:loggingPrefs", logs).expect("the logs are JSON");
+    capabilities
+}
+
+impl Browser {
+    /// Opens a page at a window of this size and waits until it is loaded.
+    pub async fn open(&self, url: &str, width: u32, height: u32) {
+        self.driver.set_window_rect(0, 0, width, height).await.expect("the window can be sized");
+        self.driver.goto(url).await.expect("the page opens");
+    }
+
+    /// What a script returns.
+    pub async fn script(&self, script: &str) -> Value {
+        let returned = self.driver.execute(script, Vec::new()).await;
+        returned.expect("the script runs").json().clone()
+    }
+
+    /// Errors on the console since the last look.
+    pub async fn console_errors(&self) -> Vec<String> {
+        let entries = self.driver.browser_log().await.expect("the console can be read");
+        let severe = entries.into_iter().filter(|entry| entry.level == "SEVERE");
+        severe.map(|entry| entry.message).collect()
+    }
+
+    /// Addresses that were asked for since the last look, those inside the page itself (`data:`) left out.
+    pub async fn requested(&self) -> Vec<String> {
+        let entries = self.driver.get_log("performance").await.expect("the network can be read");
+        let url = |entry: thirtyfour::BrowserLogEntry| {
+            let event: Value = serde_json::from_str(&entry.message).expect("events are JSON");
+            let message = &event["message"];
+            let sent = message["method"] == "Network.requestWillBeSent";
+            sent.then(|| message["params"]["request"]["url"].as_str().map(str::to_owned)).flatten()
+        };
+        entries.into_iter().filter_map(url).filter(|url| !url.starts_with("data:")).collect()
+    }
+}
