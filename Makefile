@@ -32,13 +32,15 @@ lint:
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; \
 	 else echo "lint: skipped the advisory check: cargo-deny is not installed (cargo install cargo-deny); licences are checked by the tests"; fi
 
-# One profile for everything, so that each dependency is compiled once for clippy's metadata and once for the tests.
+# One profile for everything, so that each dependency is compiled once for clippy's metadata and once for the tests. Every
+# benchmark runs once, unmeasured.
 test:
 	@scenarios/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@if command -v cargo-nextest >/dev/null 2>&1; then $(CARGO) nextest run --workspace; \
 	 else $(CARGO) test --workspace --all-targets; fi
 	$(CARGO) test --workspace --doc --quiet
+	$(CARGO) test --workspace --quiet --bench database --bench assets --bench framework --bench imaging
 
 bench:
 	$(CARGO) bench --package benches

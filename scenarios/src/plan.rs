@@ -269,10 +269,15 @@ impl Planner<'_> {
         steps
     }
 
-    /// Both sides of one pair, in its order, with one seed.
+    /// Both sides of one pair, in its order, with one seed. The sides of an A/A pair are the same stack, on which the same likes
+    /// a second time would write nothing: its second side has a seed of its own.
     fn pair(&self, purpose: Purpose, arrow: u32, pair: u32, sides: [StackKey; 2]) -> [Step; 2] {
         let word = if purpose == Purpose::Aa { "a/a" } else { "performance" };
         let seed = self.seed_of(&[word, &arrow.to_string(), &pair.to_string()]);
+        let again = match purpose {
+            Purpose::Aa => self.seed_of(&["a/a again", &arrow.to_string(), &pair.to_string()]),
+            _ => seed,
+        };
         let [before, after] = sides;
         let side = |stack: StackKey, after: bool| {
             Step::Trial(TrialStep {
@@ -282,7 +287,7 @@ impl Planner<'_> {
                 search: None,
                 pace: Pace::OneUser,
                 duration_ms: self.lengths.performance_ms,
-                seed,
+                seed: if after { again } else { seed },
                 budgets: false,
             })
         };

@@ -99,7 +99,7 @@ pub fn default_lengths() -> PerDepth<Lengths> {
             probe_ms: 1_200,
             level_ms: 1_200,
             level_fractions: vec![0.3, 0.6, 0.8, 1.0],
-            capacity_ms: 2_000,
+            capacity_ms: 1_500,
             capacity_steps: 2,
             capacity_pairs: 3,
             middle_searches: 1,
