@@ -317,6 +317,13 @@ pub struct Version {
     pub created_at_ms: i64,
 }
 
+impl Version {
+    /// True when both show the same filter at the same strength.
+    pub fn looks_like(&self, other: &Version) -> bool {
+        self.filter == other.filter && self.strength == other.strength
+    }
+}
+
 /// A photo with what a page shows around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhotoCard {

@@ -108,6 +108,7 @@ pub fn router(state: &AppState) -> Router {
     r.post(s, "/account/password", "password", account::change_password);
     r.post(s, "/account/delete", "account_delete", account::delete);
     r.get(s, "/plans", "plans", account::plans);
+    r.get(s, "/topology", "topology", health::topology);
     r.get(s, "/assets/{*path}", "asset", assets::show);
     r.get(s, "/static/{file}", "static", static_files::show);
     r.get(s, "/favicon.ico", "static", static_files::favicon);

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use crate::config::Config;
 use crate::error::AppResult;
 use crate::model::{Author, Plan, Progress, User};
+use crate::routes::health::Component;
 use crate::session::Viewer;
 
 mod views;
@@ -259,6 +260,26 @@ pub struct InfoPage<'a> {
     pub version: &'a str,
     /// The commit it was built from.
     pub commit: &'a str,
+}
+
+/// What stands behind this instance.
+#[derive(Template)]
+#[template(path = "topology.html")]
+pub struct TopologyPage<'a> {
+    /// Who is looking.
+    pub viewer: Option<&'a Viewer>,
+    /// The instance's name.
+    pub instance: &'a str,
+    /// The process.
+    pub pid: u32,
+    /// Its backends.
+    pub components: Vec<Component>,
+    /// Database nodes that it was told of.
+    pub store_nodes: String,
+    /// Requests that it is answering, besides this one.
+    pub in_flight: u64,
+    /// Jobs waiting and jobs being worked on; none when the queue does not say.
+    pub queue: Option<(u64, u64)>,
 }
 
 /// Any failure.

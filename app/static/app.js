@@ -55,6 +55,33 @@ function scaled(css, strength) {
   });
 }
 
+// The picture with the filter over the one without, and a slider for how much of which is seen.
+function followCompare(compare) {
+  const [before, after] = compare.querySelectorAll("img");
+  const slider = compare.querySelector("input");
+  const split = () => compare.style.setProperty("--split", `${slider.value}%`);
+  slider.addEventListener("input", split);
+  split();
+  for (const image of [before, after]) {
+    const sized = () => {
+      image.setAttribute("width", image.naturalWidth);
+      image.setAttribute("height", image.naturalHeight);
+    };
+    image.addEventListener("load", sized);
+    if (image.complete && image.naturalWidth) sized();
+  }
+  compare.hidden = !after.hasAttribute("src");
+  return {
+    after,
+    show(url) {
+      compare.hidden = !url;
+      if (!url) return;
+      before.src = url;
+      after.src = url;
+    },
+  };
+}
+
 function followFilters(form, preview) {
   const strength = form.querySelector("#strength");
   const show = () => {
@@ -71,9 +98,8 @@ function followFilters(form, preview) {
   show();
 }
 
-function followUpload(form) {
+function followUpload(form, compare) {
   const input = form.querySelector("input[type=file]");
-  const preview = form.querySelector(".drop-preview");
   const drop = form.querySelector(".drop");
   const progress = form.querySelector(".upload-progress");
   let shown = null;
@@ -82,9 +108,8 @@ function followUpload(form) {
     const file = input.files[0];
     if (shown) URL.revokeObjectURL(shown);
     shown = file ? URL.createObjectURL(file) : null;
-    preview.hidden = !file;
+    compare.show(shown);
     if (!file) return;
-    preview.src = shown;
     for (const image of form.querySelectorAll(".swatch img")) image.src = shown;
     const max = Number(form.dataset.bytesMax);
     input.setCustomValidity(file.size > max ? `This file is larger than ${Math.floor(max / 1048576)} MB. Choose a smaller one.` : "");
@@ -99,10 +124,6 @@ function followUpload(form) {
     showPicture();
   };
   input.addEventListener("change", showPicture);
-  preview.addEventListener("load", () => {
-    preview.setAttribute("width", preview.naturalWidth);
-    preview.setAttribute("height", preview.naturalHeight);
-  });
   for (const name of ["dragenter", "dragover"]) {
     drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   }
@@ -166,9 +187,11 @@ async function waitForPhoto(main) {
   }
 }
 
+const pictures = document.querySelector(".compare");
+const compare = pictures ? followCompare(pictures) : null;
 const upload = document.querySelector("form.upload");
-if (upload) followUpload(upload);
+if (upload) followUpload(upload, compare);
 const filters = document.querySelector(".filters");
-if (filters) followFilters(filters.closest("form"), document.querySelector(".drop-preview"));
+if (filters) followFilters(filters.closest("form"), compare && compare.after);
 const preparing = document.querySelector("main[data-preparing]");
 if (preparing) waitForPhoto(preparing);

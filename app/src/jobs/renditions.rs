@@ -1,7 +1,7 @@
 //! The job itself: from a stored original to stored renditions and a version that is marked ready.
 //!
 //! Safe to run twice, and to be cut off anywhere: renditions are whole objects under names of their version, and `finish_version` counts
-//! once. A picture that cannot be read marks the version failed - that is a finished job, not a broken one. When the photo was deleted
+//! once. A version without the watermark replaces older ones with it (somebody went pro). A picture that cannot be read marks the version failed - that is a finished job, not a broken one. When the photo was deleted
 //! meanwhile, what was written is removed again. The pixels are computed on threads for blocking work, at
 //! most as many pictures at once as there are permits: that bounds memory (`imaging::decode` states the bytes per megapixel).
 
@@ -115,12 +115,17 @@ impl Renderer {
         version: VersionId,
     ) -> Result<RenderOutcome, RenderError> {
         let store_failed = |source| RenderError::Store { photo, version, source };
-        let Some((row, wanted)) = self.look_up(photo, version).await.map_err(store_failed)? else {
+        let found = self.look_up(photo, version).await.map_err(store_failed)?;
+        let Some((row, wanted, others)) = found else {
             self.remove_renditions(photo, version).await?;
             return Ok(RenderOutcome::Gone);
         };
         match wanted.progress {
-            Progress::Ready => return Ok(RenderOutcome::Ready),
+            Progress::Ready => {
+                // Delivered again: the work may have been cut off between being ready and taking the other's place.
+                self.replace_marked(&row, &wanted, &others).await?;
+                return Ok(RenderOutcome::Ready);
+            }
             Progress::Failed => return Ok(RenderOutcome::Failed(None)),
             Progress::Preparing => {}
         }
@@ -137,7 +142,11 @@ impl Renderer {
         match self.pixels(original, &row, &wanted).await? {
             Ok(renditions) => {
                 self.put(photo, version, renditions).await.map_err(assets_failed)?;
-                self.finish(photo, version, Progress::Ready).await
+                let outcome = self.finish(photo, version, Progress::Ready).await?;
+                if outcome == RenderOutcome::Ready {
+                    self.replace_marked(&row, &wanted, &others).await?;
+                }
+                Ok(outcome)
             }
             Err(reason) => {
                 tracing::warn!(photo.id = %photo, version.id = %version, %reason, "a picture cannot be rendered");
@@ -152,11 +161,42 @@ impl Renderer {
         &self,
         photo: PhotoId,
         version: VersionId,
-    ) -> Result<Option<(Photo, Version)>, StoreError> {
+    ) -> Result<Option<(Photo, Version, Vec<Version>)>, StoreError> {
         let Some(card) = self.store.photo(photo, None).await? else { return Ok(None) };
-        let versions = self.store.versions(photo).await?;
-        let wanted = versions.into_iter().find(|candidate| candidate.id == version);
-        Ok(wanted.map(|wanted| (card.photo, wanted)))
+        let mut versions = self.store.versions(photo).await?;
+        let wanted = versions.iter().position(|candidate| candidate.id == version);
+        Ok(wanted.map(|at| (card.photo, versions.remove(at), versions)))
+    }
+
+    /// A version without the watermark takes the place of older ones that show the same with it: shown where they were
+    /// shown, and they are removed. Nothing to do for a version that is marked itself.
+    async fn replace_marked(
+        &self,
+        photo: &Photo,
+        clean: &Version,
+        others: &[Version],
+    ) -> Result<(), RenderError> {
+        if clean.watermarked {
+            return Ok(());
+        }
+        let failed = |source| RenderError::Store { photo: photo.id, version: clean.id, source };
+        let older = |other: &&Version| other.id < clean.id && other.looks_like(clean);
+        for marked in others.iter().filter(|other| other.watermarked).filter(older) {
+            if photo.published_version == marked.id {
+                match self.store.publish_version(photo.id, clean.id).await {
+                    // Deleted meanwhile, by the person or by the same job delivered twice.
+                    Ok(()) | Err(StoreError::Missing { .. }) => {}
+                    Err(source) => return Err(failed(source)),
+                }
+            }
+            match self.store.delete_version(photo.id, marked.id).await {
+                Ok(_) => self.remove_renditions(photo.id, marked.id).await?,
+                // Shown again by the person in this moment, or gone already.
+                Err(StoreError::Conflict { .. } | StoreError::Missing { .. }) => {}
+                Err(source) => return Err(failed(source)),
+            }
+        }
+        Ok(())
     }
 
     /// Computes the renditions away from the async threads. The inner error is the picture's fault and final.

@@ -1,7 +1,7 @@
 //! Accounts: sign up, log in and out, the plan, the password, the end.
 //!
 //! Query budget: sign up 1 (`create_user`), log in 1 (`user_by_name`), log out none, account page 1 (`user`), each change
-//! 2 (`user`, `update_user` or `delete_user`). Passwords are hashed away from the async threads (`password`).
+//! 2 (`user`, `update_user` or `delete_user`), going pro also what `renewal` says. Passwords are hashed away from the async threads (`password`).
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,6 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::photo::remove_assets;
+use super::renewal;
 use super::versions::account;
 use super::{
     Client, Form, LoggedIn, MaybeViewer, Query, clean, local_target, see_other, session_cookie,
@@ -213,6 +214,7 @@ pub async fn page_of(
     let person = account(&state, &viewer).await?;
     let done = match query.done.as_str() {
         "plan" => Some("Your plan has changed."),
+        "pro" => Some("You are on Pro. Your photos are being made again without the watermark."),
         "name" => Some("Your name has changed."),
         "password" => Some("Your password has changed."),
         _ => None,
@@ -243,7 +245,7 @@ pub struct PlanForm {
     plan: Plan,
 }
 
-/// POST /account/plan
+/// POST /account/plan: going pro also has all photos made again without the watermark; going back affects new ones only.
 pub async fn change_plan(
     State(state): State<AppState>,
     LoggedIn(viewer): LoggedIn,
@@ -252,6 +254,11 @@ pub async fn change_plan(
     let person = account(&state, &viewer).await?;
     let change = UserChange { plan: Some(form.plan), ..UserChange::default() };
     state.store.update_user(person.id, &change).await?;
+    if (person.plan, form.plan) == (Plan::Free, Plan::Pro) {
+        let twins = renewal::twins(&state, person.id).await?;
+        renewal::hand_over(&state, twins);
+        return Ok(see_other("/account?done=pro"));
+    }
     Ok(see_other("/account?done=plan"))
 }
 

@@ -1,6 +1,9 @@
 //! What operators and balancers ask: alive, ready, metrics, and which instance this is.
 //!
-//! Query budget: none but `ping` for /readyz. /healthz says that the process answers; /readyz that its backends do.
+//! Query budget: none but `ping` for /readyz and /topology. /healthz says that the process answers; /readyz that its backends do.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::MaybeViewer;
 use crate::error::{AppResult, chain};
 use crate::state::AppState;
-use crate::templates::{InfoPage, page};
+use crate::templates::{InfoPage, TopologyPage, page};
 
 /// The app's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -27,31 +30,75 @@ pub async fn healthz() -> Response {
     (NO_STORE, "ok\n").into_response()
 }
 
+/// A backend of this process and how it answered.
+pub struct Component {
+    /// store, assets, cache, jobs, sessions.
+    pub part: &'static str,
+    /// The kind that the configuration chose: `mysql`.
+    pub kind: &'static str,
+    /// What went wrong; none when it answered.
+    pub failure: Option<String>,
+    /// How long the answer took, in milliseconds.
+    pub took_ms: f64,
+    /// Whether the instance stays in service without it: a cache that fails is a miss, never a failed page.
+    pub optional: bool,
+}
+
+/// Asks every backend at once.
+async fn components(state: &AppState) -> Vec<Component> {
+    async fn ask<E: std::error::Error + 'static>(
+        (part, kind): (&'static str, &'static str),
+        ping: impl Future<Output = Result<(), E>>,
+    ) -> Component {
+        let asked = Instant::now();
+        let failure = ping.await.err().map(|error| chain(&error));
+        let took_ms = asked.elapsed().as_secs_f64() * 1_000.0;
+        Component { part, kind, failure, took_ms, optional: part == "cache" }
+    }
+    let config = &state.config;
+    let (store, assets, cache, jobs, sessions) = tokio::join!(
+        ask(("store", config.store.as_str()), state.store.ping()),
+        ask(("assets", config.assets.as_str()), state.assets.ping()),
+        ask(("cache", config.cache.as_str()), state.cache.ping()),
+        ask(("jobs", config.jobs.as_str()), state.jobs.ping()),
+        ask(("sessions", config.sessions.as_str()), state.sessions.ping()),
+    );
+    vec![store, assets, cache, jobs, sessions]
+}
+
 /// GET /readyz: 200 when every backend answers, otherwise 503 and which one does not.
 pub async fn readyz(State(state): State<AppState>) -> Response {
-    let (store, assets, cache, jobs, sessions) = tokio::join!(
-        state.store.ping(),
-        state.assets.ping(),
-        state.cache.ping(),
-        state.jobs.ping(),
-        state.sessions.ping(),
-    );
-    let mut ready = true;
-    let mut health = serde_json::Map::new();
-    let mut note = |part: &str, answer: Result<(), String>| {
-        ready &= answer.is_ok();
-        let text = answer.err().unwrap_or_else(|| "ok".to_owned());
-        health.insert(part.to_owned(), text.into());
-    };
-    note("store", store.map_err(|error| chain(&error)));
-    note("assets", assets.map_err(|error| chain(&error)));
-    // A cache that fails is a miss, never a failed page: it is reported, and the instance stays in service.
-    let cache = cache.map_err(|error| chain(&error));
-    note("jobs", jobs.map_err(|error| chain(&error)));
-    note("sessions", sessions.map_err(|error| chain(&error)));
-    health.insert("cache".to_owned(), cache.err().unwrap_or_else(|| "ok".to_owned()).into());
+    let components = components(&state).await;
+    let ready = components.iter().all(|part| part.optional || part.failure.is_none());
+    let answers: BTreeMap<&str, String> = components
+        .into_iter()
+        .map(|one| (one.part, one.failure.unwrap_or_else(|| "ok".to_owned())))
+        .collect();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, NO_STORE, axum::Json(health)).into_response()
+    (status, NO_STORE, axum::Json(answers)).into_response()
+}
+
+/// GET /topology: this instance, what stands behind it, and whether that answers. Behind a balancer each reload shows another
+/// instance.
+pub async fn topology(
+    State(state): State<AppState>,
+    MaybeViewer(viewer): MaybeViewer,
+) -> AppResult<Response> {
+    let (components, depth) = tokio::join!(components(&state), state.jobs.depth());
+    let settings = state.config.settings();
+    let topology = TopologyPage {
+        viewer: viewer.as_ref(),
+        instance: &state.config.instance,
+        pid: std::process::id(),
+        components,
+        store_nodes: settings.get("store_nodes").cloned().unwrap_or_default(),
+        in_flight: state.telemetry.in_flight().saturating_sub(1),
+        queue: depth.ok(),
+    };
+    let mut response = page(&topology)?;
+    let [(name, value)] = NO_STORE;
+    response.headers_mut().insert(name, value);
+    Ok(response)
 }
 
 /// GET /metrics

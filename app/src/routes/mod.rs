@@ -24,6 +24,7 @@ pub mod health;
 pub mod home;
 pub mod people;
 pub mod photo;
+pub mod renewal;
 pub mod social;
 pub mod static_files;
 pub mod upload;

@@ -40,6 +40,7 @@ static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
         file("app.css", css, style.into_bytes()),
         file("app.js", script, include_bytes!("../../static/app.js").to_vec()),
         file("icon.svg", "image/svg+xml", include_bytes!("../../static/icon.svg").to_vec()),
+        file("icons.svg", "image/svg+xml", include_bytes!("../../static/icons.svg").to_vec()),
         file("sample.svg", "image/svg+xml", include_bytes!("../../static/sample.svg").to_vec()),
     ]
 });

@@ -198,6 +198,8 @@ pub struct FilterChoice {
     pub strength: u8,
     /// The picture in the swatches.
     pub sample: String,
+    /// The person's own picture without a filter, where there is one: it is previewed large.
+    pub own: Option<String>,
 }
 
 impl FilterChoice {
@@ -208,6 +210,7 @@ impl FilterChoice {
             filters: filters::ALL,
             chosen: chosen.to_owned(),
             strength,
+            own: sample.clone(),
             sample: sample.unwrap_or_else(url),
         }
     }

@@ -40,6 +40,7 @@ async fn no_page_asks_the_store_more_often_than_it_says() {
             ("/search", vec![]),
             ("/plans", vec![]),
             ("/info", vec![]),
+            ("/topology", vec!["store.ping"]),
         ] {
             let before = site.store_calls();
             let answer = anna.get(path).await;

@@ -117,8 +117,22 @@ async fn the_watermark_follows_the_plan_at_the_time_of_saving() {
     let photo = upload(&mut anna, "Free").await;
     anna.get(&format!("/p/{photo}/edit")).await.assert_says(200, "watermark</span>");
     anna.get("/account").await.assert_says(200, "Demo checkout");
+    let marked =
+        between(&anna.get(&format!("/p/{photo}")).await.text(), "src=\"/assets", "\"").to_owned();
     let changed = anna.post("/account/plan", &[("plan", "pro")]).await;
     anna.get(changed.location()).await.assert_says(200, "Plan: Pro");
+    anna.get(changed.location()).await.assert_says(200, "made again without the watermark");
+    // The twin is rendered away from the request: asked for until it has taken the other's place.
+    let edit = format!("/p/{photo}/edit");
+    anna.until(&edit, |page| !page.contains("watermark</span>")).await;
+    let page = anna.get(&edit).await;
+    assert_eq!(
+        page.text().matches("<li class=\"version-card").count(),
+        1,
+        "the marked one is gone"
+    );
+    assert_eq!(anna.get(&format!("/assets{marked}")).await.status, StatusCode::NOT_FOUND);
+    anna.get(&format!("/p/{photo}")).await.assert_says(200, "class=\"rendition\"");
     assert!(!anna.get("/upload").await.text().contains("small watermark"));
     let photo = upload(&mut anna, "Pro").await;
     let edit = anna.get(&format!("/p/{photo}/edit")).await;

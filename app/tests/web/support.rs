@@ -156,6 +156,17 @@ impl Browser {
         self.send(Method::GET, path, &[], Bytes::new()).await
     }
 
+    /// Asks until the page is as wanted, for 10 s at most.
+    pub async fn until(&mut self, path: &str, wanted: impl Fn(&str) -> bool) {
+        for _ in 0..500 {
+            if wanted(&self.get(path).await.text()) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{path} does not become what is wanted");
+    }
+
     pub async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send(Method::GET, path, headers, Bytes::new()).await
     }

@@ -5,10 +5,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
-use thirtyfour::{CapabilitiesHelper, ChromeCapabilities, ChromiumLikeCapabilities};
+use thirtyfour::{CapabilitiesHelper, ChromeCapabilities, ChromiumLikeCapabilities, TypingData};
+
+/// How often and how many times a page is looked at until it is as wanted: for 20 s.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS_MAX: u32 = 1_000;
 
 /// Chromium, ready to be told what to do, and what it noted down.
 pub struct Browser {
@@ -50,9 +55,24 @@ pub async fn with_browser<F>(test: impl FnOnce(Browser) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    run(test, true).await;
+}
+
+/// The same with a browser that runs no scripts of pages.
+pub async fn with_browser_without_scripts<F>(test: impl FnOnce(Browser) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    run(test, false).await;
+}
+
+async fn run<F>(test: impl FnOnce(Browser) -> F, scripts: bool)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let server = Server::start();
     let profile = tempfile::tempdir().expect("a temporary folder");
-    let capabilities = capabilities(&profile.path().display().to_string());
+    let capabilities = capabilities(&profile.path().display().to_string(), scripts);
     let driver = WebDriver::new(&server.url, capabilities).await.expect("Chromium starts");
     let browser = Browser { driver: driver.clone() };
     // What Chromium's own first page asks for is not what ours do.
@@ -65,7 +85,7 @@ where
     }
 }
 
-fn capabilities(profile: &str) -> ChromeCapabilities {
+fn capabilities(profile: &str, scripts: bool) -> ChromeCapabilities {
     let mut capabilities = ChromeCapabilities::new();
     for argument in [
         "--headless=new",
@@ -78,9 +98,16 @@ fn capabilities(profile: &str) -> ChromeCapabilities {
         "--disable-component-update",
         "--disable-sync",
         "--no-first-run",
+        // Nothing has to be waited for that only moves.
+        "--force-prefers-reduced-motion",
         &format!("--user-data-dir={profile}"),
     ] {
         capabilities.add_arg(argument).expect("an argument is text");
+    }
+    if !scripts {
+        // 2 is "block" among the content settings.
+        let prefs = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        capabilities.add_experimental_option("prefs", prefs).expect("preferences are JSON");
     }
     let logs = json!({ "browser": "ALL", "performance": "ALL" });
     capabilities.set("goog:loggingPrefs", logs).expect("the logs are JSON");
@@ -92,6 +119,66 @@ impl Browser {
     pub async fn open(&self, url: &str, width: u32, height: u32) {
         self.driver.set_window_rect(0, 0, width, height).await.expect("the window can be sized");
         self.driver.goto(url).await.expect("the page opens");
+    }
+
+    /// The one element that is meant.
+    pub async fn find(&self, selector: &str) -> WebElement {
+        let found = self.driver.find(By::Css(selector)).await;
+        found.unwrap_or_else(|error| panic!("{selector}: {error}"))
+    }
+
+    /// Presses it, wherever on the page it is.
+    pub async fn press(&self, selector: &str) {
+        let element = self.find(selector).await;
+        element.scroll_into_view().await.expect("it can be scrolled to");
+        element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Keys for whatever has the focus.
+    pub async fn keys(&self, keys: impl Into<TypingData>) {
+        let typed = self.driver.action_chain().send_keys(keys).perform().await;
+        typed.expect("the keyboard can be used");
+    }
+
+    /// The path of the page that is shown.
+    pub async fn path(&self) -> String {
+        self.driver.current_url().await.expect("there is a page").path().to_owned()
+    }
+
+    /// Waits until the page has led to a path as wanted.
+    pub async fn until_at(&self, wanted: impl Fn(&str) -> bool) {
+        for _ in 0..LOOKS_MAX {
+            if wanted(&self.path().await) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        panic!("still at {}", self.path().await);
+    }
+
+    /// Waits until the element is there and says this; without a script of ours on the page.
+    pub async fn until_says(&self, selector: &str, words: &str) {
+        for _ in 0..LOOKS_MAX {
+            // While a page is being left, its elements cannot be asked.
+            if let Ok(element) = self.driver.find(By::Css(selector)).await
+                && element.text().await.is_ok_and(|text| text == words)
+            {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        panic!("{selector} never says {words}");
+    }
+
+    /// Waits until an expression is true on the page.
+    pub async fn until(&self, expression: &str) {
+        for _ in 0..LOOKS_MAX {
+            if self.script(&format!("return Boolean({expression})")).await == true {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        panic!("never true: {expression}");
     }
 
     /// What a script returns.

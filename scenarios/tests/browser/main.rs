@@ -1,5 +1,9 @@
-//! What people see, in a real browser: headless Chromium, driven over WebDriver. `browser` starts and stops it, `report`
-//! opens a report from disk.
+//! What people see, in a real browser: headless Chromium, driven over WebDriver. `browser` starts and stops it, `site` is an
+//! app to look at, `report` opens a report from disk, `pages` walks through the app as people do, `parity` compares what the
+//! filters promise with what is saved.
 
 mod browser;
+mod pages;
+mod parity;
 mod report;
+mod site;

@@ -1,0 +1,53 @@
+//! Going pro: every version with the watermark gets a twin without it, which takes its place as soon as it is rendered
+//! (`jobs::renditions`). The twins are rows before anything is answered, so that a crash leaves nothing but work for the
+//! sweep.
+//!
+//! Query budget: 1 per page of photos, 1 per photo, 1 per version that carries the mark.
+
+use crate::error::{AppResult, chain};
+use crate::model::{Feed, PhotoId, Plan, Progress, UserId, Version};
+use crate::routes::versions::{new_version, submit};
+use crate::state::AppState;
+
+/// Photos looked through at once.
+const PAGE: usize = 50;
+
+/// Makes the rows of all twins that a person's photos lack; [`hand_over`] has them rendered.
+pub async fn twins(state: &AppState, person: UserId) -> AppResult<Vec<Version>> {
+    let mut twins = Vec::new();
+    let mut before = None;
+    loop {
+        let feed = Feed::Profile(person);
+        let page = state.store.photo_page(feed, Some(person), before, PAGE).await?;
+        for card in &page.items {
+            let versions = state.store.versions(card.photo.id).await?;
+            for marked in versions.iter().filter(|version| version.watermarked) {
+                let same = |other: &&Version| !other.watermarked && other.looks_like(marked);
+                if marked.progress == Progress::Failed || versions.iter().any(|v| same(&v)) {
+                    continue;
+                }
+                let look = (marked.filter.as_str(), marked.strength);
+                let twin = new_version(state, card.photo.id, look, Plan::Pro);
+                state.store.add_version(&twin).await?;
+                twins.push(twin);
+            }
+        }
+        before = page.next.map(PhotoId);
+        if before.is_none() {
+            return Ok(twins);
+        }
+    }
+}
+
+/// Has the twins rendered, away from the request that asked for them. What cannot be handed over waits for the sweep.
+pub fn hand_over(state: &AppState, twins: Vec<Version>) {
+    let state = state.clone();
+    tokio::spawn(async move {
+        for twin in twins {
+            if let Err(error) = submit(&state, &twin).await {
+                let cause = chain(&error);
+                tracing::warn!(version.id = %twin.id, cause, "a version without the mark is late");
+            }
+        }
+    });
+}

@@ -1,0 +1,214 @@
+//! The app as people use it: with a script and without one, with a mouse and with the keyboard alone, on a phone and on a
+//! projector.
+
+use thirtyfour::prelude::*;
+
+use crate::browser::{Browser, with_browser, with_browser_without_scripts};
+use crate::site::{PASSWORD, Site};
+
+/// A phone of the smallest kind, a phone, a laptop, a projector.
+const WINDOWS: [(u32, u32); 4] = [(320, 640), (375, 812), (1280, 800), (1920, 1080)];
+
+async fn type_into(browser: &Browser, selector: &str, text: &str) {
+    browser.find(selector).await.send_keys(text).await.expect("it takes text");
+}
+
+async fn sign_up(browser: &Browser, site: &Site, name: &str) {
+    browser.open(&site.at("/signup"), 1280, 800).await;
+    type_into(browser, "#name", name).await;
+    type_into(browser, "#display_name", "Anna Berg").await;
+    type_into(browser, "#password", PASSWORD).await;
+    browser.press("main form .button").await;
+    browser.until_at(|path| path == "/").await;
+}
+
+/// Uploads a picture with the filter `amber`; gives the path of its page.
+async fn upload(browser: &Browser, site: &Site) -> String {
+    browser.open(&site.at("/upload"), 1280, 800).await;
+    let picture = site.picture(960, 640).display().to_string();
+    type_into(browser, "#picture", &picture).await;
+    browser.press(".swatch:has(input[value=amber])").await;
+    type_into(browser, "#caption", "Hills in the morning").await;
+    type_into(browser, "#alt", "Hills by a lake").await;
+    browser.press("form.upload .button.large").await;
+    browser.until_at(|path| path.starts_with("/p/")).await;
+    browser.path().await
+}
+
+/// A part of the shown picture, small, in one colour: the strip at the bottom, which has the mark, or the middle.
+async fn pixels(browser: &Browser, bottom: bool) -> Vec<i64> {
+    let script = format!(
+        "return (async () => {{ const image = new Image(); \
+         image.src = document.querySelector('img.rendition').src; await image.decode(); \
+         const [w, h] = [image.naturalWidth, image.naturalHeight]; \
+         const canvas = document.createElement('canvas'); canvas.width = 64; canvas.height = 32; \
+         const pen = canvas.getContext('2d'); \
+         const [top, height] = {bottom} ? [h * 0.8, h * 0.2] : [h * 0.3, h * 0.4]; \
+         pen.drawImage(image, 0, top, w, height, 0, 0, 64, 32); \
+         const data = pen.getImageData(0, 0, 64, 32).data; \
+         return Array.from(data.filter((_, i) => i % 4 === 1)); }})()"
+    );
+    let values = browser.script(&script).await;
+    let values = values.as_array().expect("a list").iter();
+    values.map(|value| value.as_i64().expect("a number")).collect()
+}
+
+fn difference(one: &[i64], other: &[i64]) -> f64 {
+    let sum: i64 = one.iter().zip(other).map(|(a, b)| (a - b).abs()).sum();
+    sum as f64 / one.len() as f64
+}
+
+#[tokio::test]
+async fn from_sign_up_to_a_published_photo_and_from_free_to_pro() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        sign_up(&browser, &site, "anna").await;
+        let photo = upload(&browser, &site).await;
+        let (marked_bottom, marked_middle) =
+            (pixels(&browser, true).await, pixels(&browser, false).await);
+
+        // A like is counted without a reload, and still there after one.
+        browser.script("window.stayed = true").await;
+        browser.press("form.like button").await;
+        browser.until("document.querySelector('.like .count').textContent === '1'").await;
+        assert_eq!(browser.script("return window.stayed").await, true);
+        browser.open(&site.at(&photo), 1280, 800).await;
+        let liked = "return document.querySelector('.like button').ariaPressed";
+        assert_eq!(browser.script(liked).await, "true");
+
+        browser.open(&site.at("/account"), 1280, 800).await;
+        browser.press(".checkout .button").await;
+        browser.until_at(|path| path == "/account").await;
+        // The photo is made again beside its page: look until one version is left and it is clean.
+        let clean = "return [document.querySelectorAll('.version-card').length, \
+             document.querySelectorAll('.version-line .badge').length].join()";
+        loop {
+            browser.open(&site.at(&format!("{photo}/edit")), 1280, 800).await;
+            if browser.script(clean).await == "1,0" {
+                break;
+            }
+        }
+        browser.open(&site.at(&photo), 1280, 800).await;
+        let bottom = difference(&marked_bottom, &pixels(&browser, true).await);
+        let middle = difference(&marked_middle, &pixels(&browser, false).await);
+        assert!(bottom > 1.0, "the free version had no mark: {bottom}");
+        assert!(middle < 0.5, "elsewhere nothing changed: {middle}");
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_needed_works_without_a_script() {
+    let site = Site::start().await;
+    with_browser_without_scripts(async move |browser| {
+        sign_up(&browser, &site, "anna").await;
+        upload(&browser, &site).await;
+        browser.press("form.like button").await;
+        browser.until_says(".like .count", "1").await;
+        type_into(&browser, "#body", "Good light").await;
+        browser.press(".comment-form .button").await;
+        browser.until_says(".comment-body", "Good light").await;
+        browser.open(&site.at("/account"), 1280, 800).await;
+        browser.press(".account-head .button").await;
+        browser.until_at(|path| path == "/").await;
+        browser.find("a[href='/signup']").await;
+    })
+    .await;
+}
+
+/// Goes on with the Tab key until the focus is on what the selector names, and sees the focus on every stop.
+async fn tab_to(browser: &Browser, selector: &str) {
+    for _ in 0..80 {
+        let there = format!("return document.activeElement.matches({selector:?})");
+        if browser.script(&there).await == true {
+            return;
+        }
+        browser.keys(Key::Tab + "").await;
+        let seen = "const on = document.activeElement; const box = on.closest('.swatch') \
+             ? on.nextElementSibling : on; \
+             return on === document.body || getComputedStyle(box).outlineStyle !== 'none'";
+        assert_eq!(browser.script(seen).await, true, "a focus that is not seen before {selector}");
+    }
+    panic!("the keyboard does not lead to {selector}");
+}
+
+#[tokio::test]
+async fn the_keyboard_leads_everywhere() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        browser.open(&site.at("/"), 1280, 800).await;
+        tab_to(&browser, "a[href='/signup']").await;
+        browser.keys(Key::Enter + "").await;
+        browser.until_at(|path| path == "/signup").await;
+        for (field, text) in
+            [("#name", "anna"), ("#display_name", "Anna Berg"), ("#password", PASSWORD)]
+        {
+            tab_to(&browser, field).await;
+            browser.keys(text).await;
+        }
+        browser.keys(Key::Enter + "").await;
+        browser.until_at(|path| path == "/").await;
+        tab_to(&browser, "a[href='/upload']").await;
+        browser.keys(Key::Enter + "").await;
+        browser.until_at(|path| path == "/upload").await;
+        tab_to(&browser, "#picture").await;
+        // The system's own file chooser is no page; what it would give is given.
+        type_into(&browser, "#picture", &site.picture(640, 480).display().to_string()).await;
+        tab_to(&browser, "input[name=filter]:checked").await;
+        browser.keys(Key::Right + "").await;
+        browser.keys(Key::Right + "").await;
+        tab_to(&browser, "#strength").await;
+        browser.keys(Key::Left + "").await;
+        tab_to(&browser, "form.upload .button.large").await;
+        browser.keys(Key::Enter + "").await;
+        browser.until_at(|path| path.starts_with("/p/")).await;
+        tab_to(&browser, "form.like button").await;
+        browser.keys(" ").await;
+        browser.until("document.querySelector('.like .count').textContent === '1'").await;
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_page_is_wider_than_its_window() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        let strangers = ["/", "/explore", "/plans", "/login", "/signup", "/search?q=a", "/lost"];
+        look_at(&browser, &site, &strangers).await;
+        sign_up(&browser, &site, "anna_with_a_name_as_long_as_it").await;
+        let photo = upload(&browser, &site).await;
+        let edit = format!("{photo}/edit");
+        let members = [
+            "/",
+            "/explore",
+            "/upload",
+            "/account",
+            "/info",
+            "/topology",
+            "/plans",
+            &photo,
+            &edit,
+            "/u/anna_with_a_name_as_long_as_it",
+            "/search?q=anna",
+        ];
+        look_at(&browser, &site, &members).await;
+    })
+    .await;
+}
+
+async fn look_at(browser: &Browser, site: &Site, paths: &[&str]) {
+    for path in paths {
+        for (width, height) in WINDOWS {
+            browser.open(&site.at(path), width, height).await;
+            let overflow = "return document.documentElement.scrollWidth - window.innerWidth";
+            let overflow = browser.script(overflow).await.as_i64().expect("a number");
+            assert!(overflow <= 0, "{path} is {overflow} px too wide at {width}");
+        }
+    }
+    // A page that does not exist is one on the console as well.
+    let errors = browser.console_errors().await;
+    let unexpected: Vec<_> = errors.iter().filter(|error| !error.contains("/lost")).collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
+}

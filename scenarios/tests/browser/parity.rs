@@ -1,0 +1,90 @@
+//! What the preview shows is what is saved: for every filter, the preview's CSS filter as the browser draws it against the
+//! stored JPEG, pixel by pixel.
+
+use std::time::Duration;
+
+use photo_app::imaging::filters;
+use serde_json::json;
+
+use crate::browser::with_browser;
+use crate::site::{PASSWORD, Site};
+
+/// Mean absolute difference per channel, of 255, that encoding as JPEG may cause.
+const DIFFERENCE_MAX: f64 = 2.0;
+
+/// On the upload page, with a picture chosen: choose the filter, draw the preview as the page styles it, save, draw what
+/// was saved, and compare. The picture is as wide as a rendition, so that nothing is resized.
+const COMPARE: &str = r#"
+const [filter, strength, done] = arguments;
+(async () => {
+  const form = document.querySelector("form.upload");
+  const radio = form.querySelector(`input[value="${filter}"]`);
+  radio.checked = true;
+  form.elements.strength.value = strength;
+  radio.dispatchEvent(new Event("input", { bubbles: true }));
+  const after = document.querySelector(".compare-after");
+  await after.decode();
+  const draw = (image, css) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = after.naturalWidth;
+    canvas.height = after.naturalHeight;
+    const pen = canvas.getContext("2d");
+    pen.filter = css;
+    pen.drawImage(image, 0, 0);
+    return pen.getImageData(0, 0, canvas.width, canvas.height).data;
+  };
+  const shown = draw(after, getComputedStyle(after).filter);
+  const answer = await fetch("/upload", { method: "POST", body: new FormData(form) });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const rendition = page.querySelector("img.rendition");
+  const widest = rendition.getAttribute("srcset").split(",").map((entry) => entry.trim().split(" "))
+    .find(([, width]) => width === `${after.naturalWidth}w`);
+  const saved = new Image();
+  saved.src = widest[0];
+  await saved.decode();
+  const stored = draw(saved, "none");
+  const sums = [0, 0, 0];
+  for (let at = 0; at < shown.length; at += 4) {
+    for (const channel of [0, 1, 2]) sums[channel] += Math.abs(shown[at + channel] - stored[at + channel]);
+  }
+  return sums.map((sum) => sum / (shown.length / 4));
+})().then(done, (error) => done(String(error)));
+"#;
+
+#[tokio::test]
+async fn every_filter_saves_what_its_preview_shows() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        browser.open(&site.at("/signup"), 1280, 800).await;
+        for (field, text) in [("#name", "anna"), ("#display_name", "Anna"), ("#password", PASSWORD)]
+        {
+            browser.find(field).await.send_keys(text).await.expect("it takes text");
+        }
+        browser.press("main form .button").await;
+        browser.until_at(|path| path == "/").await;
+        // Without the watermark, which no preview shows.
+        browser.open(&site.at("/account"), 1280, 800).await;
+        browser.press(".checkout .button").await;
+        browser.until_at(|path| path == "/account").await;
+        browser.open(&site.at("/upload"), 1280, 800).await;
+        let picture = site.colours(640, 480).display().to_string();
+        browser.find("#picture").await.send_keys(picture).await.expect("a file can be chosen");
+        let long = Duration::from_secs(120);
+        browser.driver.set_script_timeout(long).await.expect("it can be set");
+        for filter in filters::ALL {
+            for strength in [100, 40] {
+                let arguments = vec![json!(filter.name), json!(strength)];
+                let compared = browser.driver.execute_async(COMPARE, arguments).await;
+                let compared = compared.expect("the script ends").json().clone();
+                let channels = compared.as_array().unwrap_or_else(|| panic!("{compared}"));
+                for difference in channels {
+                    let difference = difference.as_f64().expect("a number");
+                    let name = filter.name;
+                    assert!(difference <= DIFFERENCE_MAX, "{name} at {strength} %: {compared}");
+                }
+            }
+        }
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    })
+    .await;
+}
