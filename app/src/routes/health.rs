@@ -44,6 +44,13 @@ pub struct Component {
     pub optional: bool,
 }
 
+impl Component {
+    /// True for backends that need nothing outside the process: how fast they answer says nothing.
+    pub fn is_local(&self) -> bool {
+        matches!(self.kind, "memory" | "moka" | "cookie" | "inline")
+    }
+}
+
 /// Asks every backend at once.
 async fn components(state: &AppState) -> Vec<Component> {
     async fn ask<E: std::error::Error + 'static>(

@@ -24,7 +24,7 @@ async fn every_page_renders_for_strangers_and_members() {
             ("/search?q=an", "<strong>anna</strong>"),
             ("/search?q=%3Cscript%3E", "<h2>Nobody's name begins with"),
             ("/info", "web-1"),
-            ("/topology", "Answers in"),
+            ("/topology", "Inside this process"),
         ] {
             stranger.get(path).await.assert_says(200, words);
         }
