@@ -20,6 +20,8 @@ const PASSWORD: &str = "lightmeter-demo";
 /// What a user keeps between steps.
 #[derive(Debug, Clone)]
 struct Session {
+    /// The user's own name: nobody can follow oneself.
+    name: String,
     /// From the manifest; those who logged in or signed up have theirs in the client's jar.
     cookie: Option<String>,
 }
@@ -62,6 +64,9 @@ pub(super) async fn act(shared: &Shared, user: &mut GooseUser, step: Step) -> Tr
             else {
                 return Ok(());
             };
+            if user.get_session_data::<Session>().is_some_and(|session| session.name == name) {
+                return Ok(());
+            }
             let on = rand::rng().random_bool(0.5);
             post(shared, user, step, &format!("/u/{name}/follow"), format!("on={on}"))
                 .await
@@ -73,18 +78,23 @@ pub(super) async fn act(shared: &Shared, user: &mut GooseUser, step: Step) -> Tr
 
 /// A person of the manifest logs in (or brings a session); without a manifest somebody new signs up.
 async fn log_in(shared: &Shared, user: &mut GooseUser) -> TransactionResult {
-    let (path, form) = match shared.known.person() {
+    let (name, path, form) = match shared.known.person() {
         Some(person) if person.cookie.is_some() => {
-            user.set_session_data(Session { cookie: person.cookie.clone() });
+            let (name, cookie) = (person.name.clone(), person.cookie.clone());
+            user.set_session_data(Session { name, cookie });
             return Ok(());
         }
-        Some(person) => ("/login", format!("name={}&password={}", person.name, person.password)),
+        Some(person) => {
+            let form = format!("name={}&password={}", person.name, person.password);
+            (person.name.clone(), "/login", form)
+        }
         None => {
             let name = format!("guest_{:08x}", rand::rng().random::<u32>());
-            ("/signup", format!("name={name}&display_name=A+guest&password={PASSWORD}"))
+            let form = format!("name={name}&display_name=A+guest&password={PASSWORD}");
+            (name, "/signup", form)
         }
     };
-    user.set_session_data(Session { cookie: None });
+    user.set_session_data(Session { name, cookie: None });
     let page = post(shared, user, Step::LogIn, path, form).await?;
     if page.is_some_and(|page| page.path == path) {
         // The form again: it was refused.
