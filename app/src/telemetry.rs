@@ -166,9 +166,9 @@ impl Telemetry {
         InFlight(self.in_flight.clone())
     }
 
-    /// Requests whose answer has not begun.
-    pub fn in_flight(&self) -> u64 {
-        u64::try_from(self.in_flight.get()).unwrap_or(0)
+    /// Requests whose answer has not begun, besides the one that asks.
+    pub fn others_in_flight(&self) -> u64 {
+        u64::try_from(self.in_flight.get() - 1).unwrap_or(0)
     }
 
     /// Counts one answered request; a status of 500 and above is also an error.

@@ -275,7 +275,7 @@ pub struct TopologyPage<'a> {
     /// Its backends.
     pub components: Vec<Component>,
     /// Database nodes that it was told of.
-    pub store_nodes: String,
+    pub store_nodes: usize,
     /// Requests that it is answering, besides this one.
     pub in_flight: u64,
     /// Jobs waiting and jobs being worked on; none when the queue does not say.

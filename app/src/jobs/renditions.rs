@@ -1,9 +1,10 @@
 //! The job itself: from a stored original to stored renditions and a version that is marked ready.
 //!
-//! Safe to run twice, and to be cut off anywhere: renditions are whole objects under names of their version, and `finish_version` counts
-//! once. A version without the watermark replaces older ones with it (somebody went pro). A picture that cannot be read marks the version failed - that is a finished job, not a broken one. When the photo was deleted
-//! meanwhile, what was written is removed again. The pixels are computed on threads for blocking work, at
-//! most as many pictures at once as there are permits: that bounds memory (`imaging::decode` states the bytes per megapixel).
+//! Safe to run twice, and to be cut off anywhere: renditions are whole objects under names of their version, and `finish_version`
+//! counts once. A version without the watermark replaces older ones with it (somebody went pro). A picture that cannot be read
+//! marks the version failed - that is a finished job, not a broken one. When the photo was deleted meanwhile, what was written
+//! is removed again. The pixels are computed on threads for blocking work, at most as many pictures at once as there are
+//! permits: that bounds memory (`imaging::decode` states the bytes per megapixel).
 
 use std::sync::Arc;
 use std::thread::available_parallelism;

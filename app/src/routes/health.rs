@@ -92,14 +92,13 @@ pub async fn topology(
     MaybeViewer(viewer): MaybeViewer,
 ) -> AppResult<Response> {
     let (components, depth) = tokio::join!(components(&state), state.jobs.depth());
-    let settings = state.config.settings();
     let topology = TopologyPage {
         viewer: viewer.as_ref(),
         instance: &state.config.instance,
         pid: std::process::id(),
         components,
-        store_nodes: settings.get("store_nodes").cloned().unwrap_or_default(),
-        in_flight: state.telemetry.in_flight().saturating_sub(1),
+        store_nodes: state.config.store.nodes(),
+        in_flight: state.telemetry.others_in_flight(),
         queue: depth.ok(),
     };
     let mut response = page(&topology)?;
@@ -133,8 +132,7 @@ pub async fn info_json(State(state): State<AppState>) -> Response {
         "pid": std::process::id(),
         "settings": state.config.settings(),
         "counters": counters,
-        // Besides this one.
-        "in_flight": state.telemetry.in_flight().saturating_sub(1),
+        "in_flight": state.telemetry.others_in_flight(),
     });
     (NO_STORE, axum::Json(body)).into_response()
 }

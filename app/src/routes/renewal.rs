@@ -22,8 +22,8 @@ pub async fn twins(state: &AppState, person: UserId) -> AppResult<Vec<Version>> 
         for card in &page.items {
             let versions = state.store.versions(card.photo.id).await?;
             for marked in versions.iter().filter(|version| version.watermarked) {
-                let same = |other: &&Version| !other.watermarked && other.looks_like(marked);
-                if marked.progress == Progress::Failed || versions.iter().any(|v| same(&v)) {
+                let is_twin = |other: &Version| !other.watermarked && other.looks_like(marked);
+                if marked.progress == Progress::Failed || versions.iter().any(is_twin) {
                     continue;
                 }
                 let look = (marked.filter.as_str(), marked.strength);

@@ -1,9 +1,9 @@
 //! For one user: the figure of each trial of a pair, the pairs, and the sentence that says what they show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use loadgen::record::{Arrow, Measure, Outcome, Purpose, Quantity, TrialRecord};
-use loadgen::record_io::{Trial, new_histogram};
+use loadgen::record_io::Trial;
 
 use super::Context;
 use super::fairness::{error_count, objection, planned_count};
@@ -210,23 +210,21 @@ fn figure<'r>(
 /// The geometric mean of the regions' own quantiles; none when the measure does not span regions. A quantile over near and far
 /// requests together would depend on how many of each the trial's time allowed, and a faster stack has time for more.
 fn over_regions(trial: &Trial, measure: &Measure) -> Result<Option<f64>, String> {
-    let judged = trial.record.operations.keys().filter(|name| judges(&measure.operations, name));
-    let regions: BTreeSet<&str> = judged.filter_map(|name| region_of(name)).collect();
+    let mut regions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for name in trial.record.operations.keys().filter(|name| judges(&measure.operations, name)) {
+        if let Some((_, region)) = name.split_once('.') {
+            regions.entry(region).or_default().push(name.clone());
+        }
+    }
     if regions.len() < 2 {
         return Ok(None);
     }
-    let of_region = |region: &str| {
-        let mut merged = new_histogram();
-        for ((name, clock), one) in &trial.histograms {
-            let judged = judges(&measure.operations, name) && region_of(name) == Some(region);
-            if *clock == measure.clock && judged {
-                merged += one;
-            }
-        }
-        if merged.is_empty() {
+    let of_region = |(region, operations): (&str, Vec<String>)| {
+        let histogram = judged_histogram(&trial.histograms, &operations, measure.clock);
+        if histogram.is_empty() {
             return Err(format!("no sample from {region}"));
         }
-        Ok(merged.value_at_quantile(measure.quantile) as f64)
+        Ok(histogram.value_at_quantile(measure.quantile) as f64)
     };
     let values: Vec<f64> = regions.into_iter().map(of_region).collect::<Result<_, _>>()?;
     Ok(geometric_mean(&values))
@@ -242,11 +240,6 @@ fn kilobytes_per_answer(record: &TrialRecord, measure: &Measure) -> Result<f64, 
         return Err(format!("{answers} answers, {PAIRED_MEDIAN_SAMPLES_MIN} are needed"));
     }
     Ok(bytes as f64 / 1_000.0 / answers as f64)
-}
-
-/// `near` of `page_view.near`.
-fn region_of(operation: &str) -> Option<&str> {
-    operation.split_once('.').map(|(_, region)| region)
 }
 
 fn error_ratio(record: &TrialRecord) -> f64 {

@@ -187,6 +187,17 @@ impl Browser {
         returned.expect("the script runs").json().clone()
     }
 
+    /// By how many pixels the page is wider than its window; not above 0 when nothing is cut off.
+    pub async fn overflow_px(&self) -> i64 {
+        let overflow = "return document.documentElement.scrollWidth - window.innerWidth";
+        self.script(overflow).await.as_i64().expect("a number")
+    }
+
+    /// Types text, or chooses a file.
+    pub async fn type_into(&self, selector: &str, text: &str) {
+        self.find(selector).await.send_keys(text).await.expect("it takes text");
+    }
+
     /// Errors on the console since the last look.
     pub async fn console_errors(&self) -> Vec<String> {
         let entries = self.driver.browser_log().await.expect("the console can be read");

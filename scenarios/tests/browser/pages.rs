@@ -9,27 +9,14 @@ use crate::site::{PASSWORD, Site};
 /// A phone of the smallest kind, a phone, a laptop, a projector.
 const WINDOWS: [(u32, u32); 4] = [(320, 640), (375, 812), (1280, 800), (1920, 1080)];
 
-async fn type_into(browser: &Browser, selector: &str, text: &str) {
-    browser.find(selector).await.send_keys(text).await.expect("it takes text");
-}
-
-async fn sign_up(browser: &Browser, site: &Site, name: &str) {
-    browser.open(&site.at("/signup"), 1280, 800).await;
-    type_into(browser, "#name", name).await;
-    type_into(browser, "#display_name", "Anna Berg").await;
-    type_into(browser, "#password", PASSWORD).await;
-    browser.press("main form .button").await;
-    browser.until_at(|path| path == "/").await;
-}
-
 /// Uploads a picture with the filter `amber`; gives the path of its page.
 async fn upload(browser: &Browser, site: &Site) -> String {
     browser.open(&site.at("/upload"), 1280, 800).await;
     let picture = site.picture(960, 640).display().to_string();
-    type_into(browser, "#picture", &picture).await;
+    browser.type_into("#picture", &picture).await;
     browser.press(".swatch:has(input[value=amber])").await;
-    type_into(browser, "#caption", "Hills in the morning").await;
-    type_into(browser, "#alt", "Hills by a lake").await;
+    browser.type_into("#caption", "Hills in the morning").await;
+    browser.type_into("#alt", "Hills by a lake").await;
     browser.press("form.upload .button.large").await;
     browser.until_at(|path| path.starts_with("/p/")).await;
     browser.path().await
@@ -62,7 +49,7 @@ fn difference(one: &[i64], other: &[i64]) -> f64 {
 async fn from_sign_up_to_a_published_photo_and_from_free_to_pro() {
     let site = Site::start().await;
     with_browser(async move |browser| {
-        sign_up(&browser, &site, "anna").await;
+        site.sign_up(&browser, "anna").await;
         let photo = upload(&browser, &site).await;
         let (marked_bottom, marked_middle) =
             (pixels(&browser, true).await, pixels(&browser, false).await);
@@ -76,9 +63,7 @@ async fn from_sign_up_to_a_published_photo_and_from_free_to_pro() {
         let liked = "return document.querySelector('.like button').ariaPressed";
         assert_eq!(browser.script(liked).await, "true");
 
-        browser.open(&site.at("/account"), 1280, 800).await;
-        browser.press(".checkout .button").await;
-        browser.until_at(|path| path == "/account").await;
+        site.go_pro(&browser).await;
         // The photo is made again beside its page: look until one version is left and it is clean.
         let clean = "return [document.querySelectorAll('.version-card').length, \
              document.querySelectorAll('.version-line .badge').length].join()";
@@ -102,11 +87,11 @@ async fn from_sign_up_to_a_published_photo_and_from_free_to_pro() {
 async fn everything_needed_works_without_a_script() {
     let site = Site::start().await;
     with_browser_without_scripts(async move |browser| {
-        sign_up(&browser, &site, "anna").await;
+        site.sign_up(&browser, "anna").await;
         upload(&browser, &site).await;
         browser.press("form.like button").await;
         browser.until_says(".like .count", "1").await;
-        type_into(&browser, "#body", "Good light").await;
+        browser.type_into("#body", "Good light").await;
         browser.press(".comment-form .button").await;
         browser.until_says(".comment-body", "Good light").await;
         browser.open(&site.at("/account"), 1280, 800).await;
@@ -154,7 +139,7 @@ async fn the_keyboard_leads_everywhere() {
         browser.until_at(|path| path == "/upload").await;
         tab_to(&browser, "#picture").await;
         // The system's own file chooser is no page; what it would give is given.
-        type_into(&browser, "#picture", &site.picture(640, 480).display().to_string()).await;
+        browser.type_into("#picture", &site.picture(640, 480).display().to_string()).await;
         tab_to(&browser, "input[name=filter]:checked").await;
         browser.keys(Key::Right + "").await;
         browser.keys(Key::Right + "").await;
@@ -177,7 +162,7 @@ async fn no_page_is_wider_than_its_window() {
     with_browser(async move |browser| {
         let strangers = ["/", "/explore", "/plans", "/login", "/signup", "/search?q=a", "/lost"];
         look_at(&browser, &site, &strangers).await;
-        sign_up(&browser, &site, "anna_with_a_name_as_long_as_it").await;
+        site.sign_up(&browser, "anna_with_a_name_as_long_as_it").await;
         let photo = upload(&browser, &site).await;
         let edit = format!("{photo}/edit");
         let members = [
@@ -202,8 +187,7 @@ async fn look_at(browser: &Browser, site: &Site, paths: &[&str]) {
     for path in paths {
         for (width, height) in WINDOWS {
             browser.open(&site.at(path), width, height).await;
-            let overflow = "return document.documentElement.scrollWidth - window.innerWidth";
-            let overflow = browser.script(overflow).await.as_i64().expect("a number");
+            let overflow = browser.overflow_px().await;
             assert!(overflow <= 0, "{path} is {overflow} px too wide at {width}");
         }
     }

@@ -7,7 +7,7 @@ use photo_app::imaging::filters;
 use serde_json::json;
 
 use crate::browser::with_browser;
-use crate::site::{PASSWORD, Site};
+use crate::site::Site;
 
 /// Mean absolute difference per channel, of 255, that encoding as JPEG may cause.
 const DIFFERENCE_MAX: f64 = 2.0;
@@ -55,20 +55,12 @@ const [filter, strength, done] = arguments;
 async fn every_filter_saves_what_its_preview_shows() {
     let site = Site::start().await;
     with_browser(async move |browser| {
-        browser.open(&site.at("/signup"), 1280, 800).await;
-        for (field, text) in [("#name", "anna"), ("#display_name", "Anna"), ("#password", PASSWORD)]
-        {
-            browser.find(field).await.send_keys(text).await.expect("it takes text");
-        }
-        browser.press("main form .button").await;
-        browser.until_at(|path| path == "/").await;
+        site.sign_up(&browser, "anna").await;
         // Without the watermark, which no preview shows.
-        browser.open(&site.at("/account"), 1280, 800).await;
-        browser.press(".checkout .button").await;
-        browser.until_at(|path| path == "/account").await;
+        site.go_pro(&browser).await;
         browser.open(&site.at("/upload"), 1280, 800).await;
         let picture = site.colours(640, 480).display().to_string();
-        browser.find("#picture").await.send_keys(picture).await.expect("a file can be chosen");
+        browser.type_into("#picture", &picture).await;
         let long = Duration::from_secs(120);
         browser.driver.set_script_timeout(long).await.expect("it can be set");
         for filter in filters::ALL {

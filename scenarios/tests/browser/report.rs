@@ -40,8 +40,7 @@ async fn opens_from_disk_without_a_request_and_without_a_console_error() {
 }
 
 async fn nothing_is_cut_off(browser: &Browser, width: u32) {
-    let overflow = "return document.documentElement.scrollWidth - window.innerWidth";
-    let overflow = browser.script(overflow).await.as_i64().expect("a number");
+    let overflow = browser.overflow_px().await;
     assert!(overflow <= 0, "{overflow} px too wide at {width}");
     // Each chart is there twice, for wide and for narrow windows; one of the two is shown.
     let charts = "return [...document.querySelectorAll('svg')] \

@@ -10,6 +10,8 @@ use photo_app::{router, server};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::browser::Browser;
+
 /// Long enough for every rule, short enough to type.
 pub const PASSWORD: &str = "a quiet afternoon";
 
@@ -44,6 +46,23 @@ impl Site {
     /// The address of a path.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// Makes an account in the browser, which is then logged in.
+    pub async fn sign_up(&self, browser: &Browser, name: &str) {
+        browser.open(&self.at("/signup"), 1280, 800).await;
+        browser.type_into("#name", name).await;
+        browser.type_into("#display_name", "Anna Berg").await;
+        browser.type_into("#password", PASSWORD).await;
+        browser.press("main form .button").await;
+        browser.until_at(|path| path == "/").await;
+    }
+
+    /// Goes pro in the browser.
+    pub async fn go_pro(&self, browser: &Browser) {
+        browser.open(&self.at("/account"), 1280, 800).await;
+        browser.press(".checkout .button").await;
+        browser.until_at(|path| path == "/account").await;
     }
 
     /// A landscape as a PNG file of this size.
