@@ -6,7 +6,6 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -17,17 +16,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::arguments::{Arguments, Role};
 use crate::config::{Config, ConfigError, LogFormat, SeedConfig};
-use crate::jobs::{Job, worker};
+use crate::jobs::worker;
 use crate::seed::SeedOptions;
 use crate::server;
 use crate::state::{self, AppState, WorkerParts};
-
-/// A version that is still preparing after this long was left behind by a crash or a failed hand-over.
-const UNFINISHED_AFTER_MS: i64 = 60_000;
-/// How often that is looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
-/// Versions taken up by one sweep.
-const SWEEP_LIMIT: usize = 100;
+use crate::sweep;
 
 /// Runs the role that the arguments name (the first argument is the program's name) and returns its exit code.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
@@ -113,7 +106,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let state = AppState::connect(config).await?;
     let router = crate::router::router(&state);
     let stop = stop_on_signal()?;
-    let sweep = tokio::spawn(sweep(state.clone(), stop.clone()));
+    let sweep = tokio::spawn(sweep::run(state.clone(), stop.clone()));
     let finished = listen(listener, router, &state, stop).await?;
     sweep.await.context("the sweep died")?;
     anyhow::ensure!(finished, "requests were still in flight after the grace period");
@@ -126,15 +119,15 @@ async fn work(config: Config) -> anyhow::Result<()> {
     let (state, parts) = AppState::connect_with_worker(config, "work").await?;
     let WorkerParts { queue, renderer } = parts.context("a worker needs a queue")?;
     let stop = stop_on_signal()?;
-    let sweep = tokio::spawn(sweep(state.clone(), stop.clone()));
-    let counters = state.telemetry.counters.clone();
+    let sweep = tokio::spawn(sweep::run(state.clone(), stop.clone()));
+    let (telemetry, clock) = (state.telemetry.clone(), state.clock.clone());
     let worker = tokio::spawn(worker::run(
         queue,
         renderer,
         concurrency as usize,
         visibility,
         stop.clone(),
-        Arc::new(move |name| counters.add(name, 1)),
+        Arc::new(move |event| telemetry.record_job(event, clock.now_ms())),
     ));
     let router = crate::router::worker_router(&state);
     listen(listener, router, &state, stop).await?;
@@ -150,6 +143,7 @@ async fn seed(wanted: SeedConfig) -> anyhow::Result<()> {
         pictures: wanted.pictures,
         follows_mean: f64::from(wanted.follows_mean),
         seed: wanted.seed,
+        formats: wanted.config.renditions,
         ..SeedOptions::default()
     };
     let manifest = state::seed(&wanted.config, &options).await?;
@@ -198,41 +192,6 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         token.cancel();
     });
     Ok(stop)
-}
-
-/// Hands over again what a crash or an unreachable queue left unfinished, until `stop`.
-async fn sweep(state: AppState, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-        if let Err(error) = sweep_once(&state).await {
-            tracing::warn!(
-                cause = crate::error::chain(&error),
-                "unfinished versions wait for the next sweep"
-            );
-        }
-    }
-}
-
-/// One look at what is unfinished. While the queue still holds work, its own redelivery is at it, and adding to
-/// the line would only lengthen it.
-pub async fn sweep_once(state: &AppState) -> Result<usize, crate::error::AppError> {
-    let before_ms = state.clock.now_ms() - UNFINISHED_AFTER_MS;
-    let unfinished = state.store.unfinished_versions(before_ms, SWEEP_LIMIT).await?;
-    if unfinished.is_empty() || state.jobs.depth().await? != (0, 0) {
-        return Ok(0);
-    }
-    for version in &unfinished {
-        let job = Job::RenderVersion { photo: version.photo, version: version.id };
-        if let Err(error) = state.jobs.submit(&job).await {
-            let cause = crate::error::chain(&error);
-            tracing::warn!(photo.id = %version.photo, version.id = %version.id, cause, "not finished");
-        }
-    }
-    tracing::info!(count = unfinished.len(), "took up unfinished versions");
-    Ok(unfinished.len())
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {

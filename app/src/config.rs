@@ -14,6 +14,8 @@ pub mod reader;
 
 pub use reader::{ConfigError, Mistake};
 
+use crate::model::RenditionFormats;
+
 /// Everything a process needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -29,6 +31,8 @@ pub struct Config {
     pub assets: AssetsSetting,
     /// The address that pages link pictures to, without a trailing slash.
     pub assets_public_url: Option<String>,
+    /// The file formats of new renditions.
+    pub renditions: RenditionFormats,
     /// Answers kept near.
     pub cache: CacheSetting,
     /// How a login is remembered.
@@ -256,6 +260,7 @@ impl Config {
         put("store_connections_max", self.store_connections_max.to_string());
         put("assets", self.assets.as_str().into());
         put("assets_public_url", given(self.assets_public_url.is_some()));
+        put("renditions", self.renditions.as_str().into());
         put("cache", self.cache.as_str().into());
         if let CacheSetting::Moka { bytes_max } = self.cache {
             put("cache_bytes_max", bytes_max.to_string());

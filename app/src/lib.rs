@@ -4,7 +4,7 @@
 //! `config` (raw flags and environment -> one checked struct) -> `state` (the only place that matches on a
 //! backend kind) -> `router` (every URL on one line) -> `routes` (a file per page family) -> the four traits
 //! `store`, `assets`, `cache`, `jobs` -> their backends. `model` holds the words of the domain, `imaging` the
-//! pixels; neither does I/O nor reads a clock (`clock` does).
+//! pixels; neither does I/O nor reads a clock (`clock` does). `sweep` puts right what crashes leave behind.
 
 pub mod assets;
 pub mod aws;
@@ -24,5 +24,6 @@ pub mod server;
 pub mod session;
 pub mod state;
 pub mod store;
+pub mod sweep;
 pub mod telemetry;
 pub mod templates;

@@ -110,6 +110,20 @@ impl UserId {
     }
 }
 
+impl VersionId {
+    /// Builds the id of a version whose renditions will come in these formats: its lowest bit says whether WebP is among
+    /// them, so that a page knows from the id alone which addresses it may offer. Versions that are stored get their id
+    /// here.
+    pub fn for_formats(formats: RenditionFormats, unix_ms: u64, random: u64) -> Self {
+        Self::new(unix_ms, random << 1 | u64::from(formats == RenditionFormats::JpegWebp))
+    }
+
+    /// The formats of the renditions, as [`VersionId::for_formats`] put them in.
+    pub fn formats(self) -> RenditionFormats {
+        if self.0 & 1 == 1 { RenditionFormats::JpegWebp } else { RenditionFormats::Jpeg }
+    }
+}
+
 impl PhotoId {
     /// Builds the id of a photo by `author`. Its lowest 10 bits are the author's place, so that a sharded store finds a
     /// photo beside its author from the id alone; 11 random bits remain. Photos that are stored get their id here.
@@ -251,6 +265,52 @@ impl PictureFormat {
             PictureFormat::Jpeg => "image/jpeg",
             PictureFormat::Png => "image/png",
             PictureFormat::Webp => "image/webp",
+        }
+    }
+}
+
+/// The file format of one rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RenditionFormat {
+    /// Every browser shows it.
+    Jpeg,
+    /// About a quarter smaller at the same looks, for several times the work; 97 of 100 browsers show it.
+    Webp,
+}
+
+impl RenditionFormat {
+    /// The same as the format of a picture.
+    pub fn picture_format(self) -> PictureFormat {
+        match self {
+            RenditionFormat::Jpeg => PictureFormat::Jpeg,
+            RenditionFormat::Webp => PictureFormat::Webp,
+        }
+    }
+}
+
+/// The formats that every rendition of a version comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RenditionFormats {
+    /// JPEG alone: the least work.
+    Jpeg,
+    /// WebP beside JPEG: pages offer both, and the browser chooses.
+    JpegWebp,
+}
+
+impl RenditionFormats {
+    /// The formats, JPEG first.
+    pub fn list(self) -> &'static [RenditionFormat] {
+        match self {
+            RenditionFormats::Jpeg => &[RenditionFormat::Jpeg],
+            RenditionFormats::JpegWebp => &[RenditionFormat::Jpeg, RenditionFormat::Webp],
+        }
+    }
+
+    /// The word of the setting.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RenditionFormats::Jpeg => "jpeg",
+            RenditionFormats::JpegWebp => "jpeg-webp",
         }
     }
 }

@@ -105,51 +105,85 @@ impl Passwords {
     }
 }
 
-/// Failed attempts after which a name is refused from one address until the window has passed.
-const ATTEMPTS_MAX: u32 = 10;
+/// Failed attempts on one name from one address: somebody who has forgotten the password.
+const PAIR_ATTEMPTS_MAX: u32 = 10;
+/// Failed attempts on one name from anywhere: many machines guess one password. Its owner is kept out as well, hence the many.
+const NAME_ATTEMPTS_MAX: u32 = 100;
+/// Failed attempts from one address on any name: one machine tries one password on many people. A class or an office may share
+/// an address.
+const ADDRESS_ATTEMPTS_MAX: u32 = 100;
 /// 15 minutes.
 const WINDOW_MS: i64 = 15 * 60 * 1_000;
-/// Pairs remembered; at about 100 bytes each this is 2 MB. When full, the oldest window is forgotten.
-const PAIRS_MAX: usize = 20_000;
+/// Counts remembered; at about 100 bytes each this is 6 MB. When full, the oldest window is forgotten.
+const COUNTS_MAX: usize = 60_000;
 
-/// Counts failed logins per name and address, in this process.
+/// Whose failed attempts are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Attempts {
+    Pair(String, IpAddr),
+    Name(String),
+    Address(IpAddr),
+}
+
+impl Attempts {
+    fn of(name: &str, address: IpAddr) -> [Self; 3] {
+        [Self::Pair(name.to_owned(), address), Self::Name(name.to_owned()), Self::Address(address)]
+    }
+
+    fn max(&self) -> u32 {
+        match self {
+            Self::Pair(..) => PAIR_ATTEMPTS_MAX,
+            Self::Name(_) => NAME_ATTEMPTS_MAX,
+            Self::Address(_) => ADDRESS_ATTEMPTS_MAX,
+        }
+    }
+}
+
+/// Counts failed logins per name, per address and per pair of both, in this process: behind a balancer each instance counts for
+/// itself, so that the limits hold times the number of instances.
 #[derive(Debug, Default)]
 pub struct LoginAttempts {
-    failed: Mutex<HashMap<(String, IpAddr), (u32, i64)>>,
+    failed: Mutex<HashMap<Attempts, (u32, i64)>>,
 }
 
 impl LoginAttempts {
     /// Whole minutes to wait before another attempt is heard; none when it may be made now.
     pub fn wait_minutes(&self, name: &str, address: IpAddr, now_ms: i64) -> Option<i64> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, since_ms) = *failed.get(&(name.to_owned(), address))?;
-        let left_ms = since_ms + WINDOW_MS - now_ms;
-        (count >= ATTEMPTS_MAX && left_ms > 0).then(|| (left_ms + 59_999) / 60_000)
+        let left_ms = |attempts: &Attempts| {
+            let (count, since_ms) = *failed.get(attempts)?;
+            let left_ms = since_ms + WINDOW_MS - now_ms;
+            (count >= attempts.max() && left_ms > 0).then_some(left_ms)
+        };
+        let longest = Attempts::of(name, address).iter().filter_map(left_ms).max()?;
+        Some((longest + 59_999) / 60_000)
     }
 
     /// Remembers a failed attempt.
     pub fn failed(&self, name: &str, address: IpAddr, now_ms: i64) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed.len() >= PAIRS_MAX {
+        if failed.len() + 3 > COUNTS_MAX {
             failed.retain(|_, (_, since_ms)| now_ms < *since_ms + WINDOW_MS);
         }
-        if failed.len() >= PAIRS_MAX {
+        while failed.len() + 3 > COUNTS_MAX {
             let oldest = failed.iter().min_by_key(|(_, (_, since_ms))| *since_ms);
-            if let Some(pair) = oldest.map(|(pair, _)| pair.clone()) {
-                failed.remove(&pair);
+            let Some(oldest) = oldest.map(|(attempts, _)| attempts.clone()) else { break };
+            failed.remove(&oldest);
+        }
+        for attempts in Attempts::of(name, address) {
+            let entry = failed.entry(attempts).or_insert((0, now_ms));
+            if now_ms >= entry.1 + WINDOW_MS {
+                *entry = (0, now_ms);
             }
+            entry.0 += 1;
         }
-        let entry = failed.entry((name.to_owned(), address)).or_insert((0, now_ms));
-        if now_ms >= entry.1 + WINDOW_MS {
-            *entry = (0, now_ms);
-        }
-        entry.0 += 1;
     }
 
-    /// Forgets the failures after a success.
+    /// Forgets the failures of this name from this address after a success. What others tried on the name, and what the address
+    /// tried on others, still counts.
     pub fn succeeded(&self, name: &str, address: IpAddr) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.remove(&(name.to_owned(), address));
+        failed.remove(&Attempts::Pair(name.to_owned(), address));
     }
 }
 
@@ -179,7 +213,7 @@ mod tests {
     fn ten_failures_close_the_door_for_a_while() {
         let attempts = LoginAttempts::default();
         let address: IpAddr = [127, 0, 0, 1].into();
-        for _ in 0..ATTEMPTS_MAX {
+        for _ in 0..PAIR_ATTEMPTS_MAX {
             assert_eq!(attempts.wait_minutes("anna", address, 1_000), None);
             attempts.failed("anna", address, 1_000);
         }
@@ -188,5 +222,24 @@ mod tests {
         assert_eq!(attempts.wait_minutes("anna", address, 1_000 + WINDOW_MS), None);
         attempts.failed("anna", address, 1_000 + WINDOW_MS);
         assert_eq!(attempts.wait_minutes("anna", address, 1_001 + WINDOW_MS), None);
+    }
+
+    #[test]
+    fn neither_many_addresses_nor_many_names_help() {
+        let attempts = LoginAttempts::default();
+        let address =
+            |number: u32| -> IpAddr { [10, 0, (number / 256) as u8, number as u8].into() };
+        for number in 0..NAME_ATTEMPTS_MAX {
+            assert_eq!(attempts.wait_minutes("anna", address(number), 0), None);
+            attempts.failed("anna", address(number), 0);
+        }
+        assert_eq!(attempts.wait_minutes("anna", address(9_999), 0), Some(15));
+        let one = address(5_000);
+        for number in 0..ADDRESS_ATTEMPTS_MAX {
+            assert_eq!(attempts.wait_minutes(&format!("name{number}"), one, 0), None);
+            attempts.failed(&format!("name{number}"), one, 0);
+        }
+        assert_eq!(attempts.wait_minutes("somebody", one, 0), Some(15));
+        assert_eq!(attempts.wait_minutes("somebody", address(6_000), 0), None);
     }
 }

@@ -145,7 +145,7 @@ fn finish(routes: Routes, state: &AppState) -> Router {
     };
     // Pages and data shrink; pictures are compressed already. Speed before size: the CPU is the scarcer of the two.
     let worth_it = SizeAbove::new(COMPRESS_BYTES_MIN)
-        .and(NotForContentType::const_new("image/jpeg"))
+        .and(NotForContentType::IMAGES)
         .and(NotForContentType::const_new("application/octet-stream"));
     routes
         .router

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::assets::{AssetError, AssetKey, Assets, RENDITION_WIDTHS};
 use crate::imaging::ImagingError;
-use crate::model::{Feed, PhotoId, UserId, VersionId};
+use crate::model::{Feed, PhotoId, RenditionFormat, RenditionFormats, UserId, VersionId};
 use crate::password::{self, PasswordError};
 use crate::session::{COOKIE_NAME, SessionError, Sessions, Viewer};
 use crate::store::{Population, Store, StoreError};
@@ -43,6 +43,8 @@ pub struct SeedOptions {
     pub seed: u64,
     /// Widths of the ladder that are stored. Pages link to the whole ladder, so leave it whole where images are loaded.
     pub widths: Vec<u32>,
+    /// The file formats of each width.
+    pub formats: RenditionFormats,
 }
 
 impl Default for SeedOptions {
@@ -54,6 +56,7 @@ impl Default for SeedOptions {
             follows_mean: 20.0,
             seed: 1,
             widths: RENDITION_WIDTHS.to_vec(),
+            formats: RenditionFormats::JpegWebp,
         }
     }
 }
@@ -218,7 +221,8 @@ fn manifest(options: &SeedOptions, drawn: &population::Drawn, assets: &dyn Asset
     let photos = photos
         .into_iter()
         .map(|photo| ManifestPhoto { id: photo.id, author: names[&photo.author].clone() });
-    let any = AssetKey::Rendition { photo: PhotoId(0), version: VersionId(0), width: 320 };
+    let (photo, version, format) = (PhotoId(0), VersionId(0), RenditionFormat::Jpeg);
+    let any = AssetKey::Rendition { photo, version, width: 320, format };
     let url = assets.public_url(&any);
     Manifest {
         schema: MANIFEST_SCHEMA,

@@ -126,13 +126,14 @@ impl AppState {
         let mut worker = None;
         let jobs: Arc<dyn JobQueue> = match &config.jobs {
             JobsSetting::Inline => {
-                Arc::new(CountedJobs::new(Arc::new(InlineQueue::new(renderer)), counters, true))
+                let inline = Arc::new(InlineQueue::new(renderer));
+                Arc::new(CountedJobs::new(inline, telemetry.clone(), true))
             }
             JobsSetting::Sqs { endpoint, queue_url } => {
                 let queue = SqsQueue::connect(endpoint.as_deref(), queue_url).await;
                 let queue = Arc::new(queue.context("cannot reach the job queue")?);
                 worker = Some(WorkerParts { queue: queue.clone(), renderer });
-                Arc::new(CountedJobs::new(queue, counters, false))
+                Arc::new(CountedJobs::new(queue, telemetry.clone(), false))
             }
         };
         let sessions = connect_sessions(&config, &clock).await?;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,8 +20,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::assets::{AssetError, AssetKey, Assets};
-use crate::jobs::{Job, JobError, JobQueue};
+use crate::assets::{AssetError, AssetKey, Assets, Listing};
+use crate::jobs::{Job, JobError, JobEvent, JobQueue};
 
 /// Counters by name. Reading and adding never block each other for long: the lock only guards the set of names.
 #[derive(Debug, Default)]
@@ -82,7 +82,36 @@ pub struct Telemetry {
     requests: Family<RouteStatus, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
+    job_waits: Histogram,
+    job_durations: Histogram,
+    backlog: BacklogGauges,
+    store_facts: Family<Fact, AmountGauge>,
     registry: Registry,
+}
+
+/// A gauge whose value may be unknown: not a number then, as Prometheus has it.
+type AmountGauge = Gauge<f64, AtomicU64>;
+
+/// What waits to be done, in gauges.
+#[derive(Debug, Default)]
+struct BacklogGauges {
+    waiting: AmountGauge,
+    in_work: AmountGauge,
+    oldest_age: AmountGauge,
+}
+
+/// What waits to be done. None: it could not be found out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backlog {
+    /// Jobs that wait in the queue and jobs that are worked on.
+    pub depth: Option<(u64, u64)>,
+    /// Since when the oldest version that is not finished has been waiting, in seconds; zero when none is.
+    pub oldest_age_s: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fact {
+    name: String,
 }
 
 /// A request that is being answered; it ends with the answer's head, or when the client has gone away before.
@@ -146,8 +175,33 @@ impl Telemetry {
         let in_flight = Gauge::default();
         let help = "Requests whose answer has not begun";
         registry.register("requests_in_flight", help, in_flight.clone());
+        let job_waits = duration_histogram();
+        let help = "From handing over a job to a worker's taking it";
+        registry.register("job_wait_seconds", help, job_waits.clone());
+        let job_durations = duration_histogram();
+        let help = "From the beginning of a job to its end, done or failed";
+        registry.register("job_duration_seconds", help, job_durations.clone());
+        let backlog = BacklogGauges::default();
+        let help = "Jobs in the queue that nobody has taken";
+        registry.register("jobs_waiting", help, backlog.waiting.clone());
+        registry.register("jobs_in_work", "Jobs that a worker has taken", backlog.in_work.clone());
+        let help = "Age of the oldest version that is not finished; 0 when all are";
+        registry.register("jobs_oldest_age_seconds", help, backlog.oldest_age.clone());
+        let store_facts = Family::<Fact, AmountGauge>::default();
+        let help = "What the store knows about itself: use of its connections, lag of its replicas";
+        registry.register("store_facts", help, store_facts.clone());
         registry.register_collector(Box::new(CounterCollector(counters.clone())));
-        Self { counters, requests, durations, in_flight, registry }
+        Self {
+            counters,
+            requests,
+            durations,
+            in_flight,
+            job_waits,
+            job_durations,
+            backlog,
+            store_facts,
+            registry,
+        }
     }
 
     /// The instruments of a route.
@@ -179,6 +233,36 @@ impl Telemetry {
         }
         self.requests.get_or_create(&RouteStatus { route: route.label, status }).inc();
         route.duration.observe(duration.as_secs_f64());
+    }
+
+    /// Records what happened to a job.
+    pub fn record_job(&self, event: JobEvent, now_ms: i64) {
+        let (name, took) = match event {
+            JobEvent::Taken { sent_at_ms } => {
+                if let Some(sent_at_ms) = sent_at_ms {
+                    // The queue's clock is another one: a job is never taken before it was sent.
+                    self.job_waits.observe((now_ms - sent_at_ms).max(0) as f64 / 1_000.0);
+                }
+                return;
+            }
+            JobEvent::Done { took } => ("jobs.done", took),
+            JobEvent::Failed { took } => ("jobs.failed", took),
+        };
+        self.counters.add(name, 1);
+        self.job_durations.observe(took.as_secs_f64());
+    }
+
+    /// Takes what was just found out about the backends, for the text that follows.
+    pub fn observe_backends(&self, backlog: Backlog, facts: &BTreeMap<String, u64>) {
+        let (waiting, in_work) = backlog.depth.unzip();
+        let amount = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
+        self.backlog.waiting.set(amount(waiting));
+        self.backlog.in_work.set(amount(in_work));
+        self.backlog.oldest_age.set(backlog.oldest_age_s.unwrap_or(f64::NAN));
+        self.store_facts.clear();
+        for (name, value) in facts {
+            self.store_facts.get_or_create(&Fact { name: name.clone() }).set(*value as f64);
+        }
     }
 
     /// Everything in the Prometheus text format.
@@ -234,6 +318,9 @@ impl Assets for CountedAssets {
         self.counters.add("assets.put", u64::from(copied));
         Ok(copied)
     }
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, AssetError> {
+        self.inner.list(after, limit).await
+    }
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
         self.inner.delete(key).await
     }
@@ -248,25 +335,28 @@ impl Assets for CountedAssets {
 /// Counts submissions and, where `submit` does the work itself, their outcome.
 pub struct CountedJobs {
     inner: Arc<dyn JobQueue>,
-    counters: Arc<Counters>,
+    telemetry: Arc<Telemetry>,
     does_the_work: bool,
 }
 
 impl CountedJobs {
     /// Wraps `inner`; `does_the_work` says that `submit` returns when the job is done.
-    pub fn new(inner: Arc<dyn JobQueue>, counters: Arc<Counters>, does_the_work: bool) -> Self {
-        Self { inner, counters, does_the_work }
+    pub fn new(inner: Arc<dyn JobQueue>, telemetry: Arc<Telemetry>, does_the_work: bool) -> Self {
+        Self { inner, telemetry, does_the_work }
     }
 }
 
 #[async_trait]
 impl JobQueue for CountedJobs {
     async fn submit(&self, job: &Job) -> Result<(), JobError> {
-        self.counters.add("jobs.submitted", 1);
+        self.telemetry.counters.add("jobs.submitted", 1);
+        let begun = Instant::now();
         let answer = self.inner.submit(job).await;
         if self.does_the_work {
-            let name = if answer.is_ok() { "jobs.done" } else { "jobs.failed" };
-            self.counters.add(name, 1);
+            let took = begun.elapsed();
+            let done = answer.is_ok();
+            let event = if done { JobEvent::Done { took } } else { JobEvent::Failed { took } };
+            self.telemetry.record_job(event, 0);
         }
         answer
     }

@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use photo_app::assets::local::LocalAssets;
 use photo_app::assets::s3::S3Assets;
 use photo_app::assets::{AssetKey, Assets};
-use photo_app::model::{PhotoId, PictureFormat, VersionId};
+use photo_app::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
 use tokio::runtime::Runtime;
 
 const BUCKET: &str = "bench";
@@ -21,7 +21,12 @@ const BUCKET: &str = "bench";
 const OBJECTS: [(&str, AssetKey, usize); 2] = [
     (
         "rendition 100 KiB",
-        AssetKey::Rendition { photo: PhotoId(1), version: VersionId(2), width: 640 },
+        AssetKey::Rendition {
+            photo: PhotoId(1),
+            version: VersionId(2),
+            width: 640,
+            format: RenditionFormat::Jpeg,
+        },
         100 << 10,
     ),
     (

@@ -12,6 +12,7 @@ use photo_app::imaging::kernels::{Program, instruction_sets};
 use photo_app::imaging::{
     Limits, RenderRequest, decode, encode, landscape, orient, probe, render, resize, watermark,
 };
+use photo_app::model::RenditionFormats;
 
 /// (name, width, height): a phone's photo and a page's square.
 const SIZES: [(&str, u32, u32); 2] = [("12MP", 4_000, 3_000), ("1MP", 1_080, 1_080)];
@@ -96,6 +97,7 @@ fn stages(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(1_080 * 1_080));
     let mut small = landscape::paint(3, 1_080, 1_080);
     group.bench_function("encode jpeg", |bencher| bencher.iter(|| encode::jpeg(&small)));
+    group.bench_function("encode webp", |bencher| bencher.iter(|| encode::webp(&small)));
     group.bench_function("watermark", |bencher| {
         bencher.iter(|| watermark::draw(black_box(&mut small)));
     });
@@ -111,15 +113,21 @@ fn pipeline(criterion: &mut Criterion) {
     let amber: &'static Filter = filters::by_name("amber").expect("a look of the table");
     let mut group = criterion.benchmark_group("pipeline 12MP jpeg");
     group.sample_size(10).throughput(Throughput::Elements(12_000_000));
-    let ladders: [(&str, &[u32]); 3] =
-        [("320", &[320]), ("1080", &[1_080]), ("whole ladder", &[320, 640, 1_080, 2_048])];
-    for (name, widths) in ladders {
+    const LADDER: &[u32] = &[320, 640, 1_080, 2_048];
+    let ladders: [(&str, &[u32], _); 4] = [
+        ("320", &[320], RenditionFormats::Jpeg),
+        ("1080", &[1_080], RenditionFormats::Jpeg),
+        ("whole ladder", LADDER, RenditionFormats::Jpeg),
+        ("whole ladder, WebP too", LADDER, RenditionFormats::JpegWebp),
+    ];
+    for (name, widths, formats) in ladders {
         let request = RenderRequest {
             bytes: &jpeg,
             filter: amber,
             strength: 100,
             watermark: true,
             widths,
+            formats,
             limits: Limits::default(),
         };
         group.bench_function(name, |bencher| bencher.iter(|| render(black_box(&request))));

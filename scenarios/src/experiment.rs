@@ -195,6 +195,8 @@ pub struct Stack {
     pub sessions: &'static str,
     /// `inline` or `sqs`.
     pub jobs: &'static str,
+    /// The file formats of renditions: one of [`Stack::RENDITIONS`].
+    pub renditions: &'static str,
     /// Web servers.
     pub web_count: u32,
     /// Workers.
@@ -214,6 +216,8 @@ impl Stack {
     pub const SESSIONS: &[&str] = &["memory", "cookie", "redis"];
     /// Job queues.
     pub const JOBS: &[&str] = &["inline", "sqs"];
+    /// File formats of renditions. `jpeg` unless a variant says otherwise: users of the load generator load JPEG.
+    pub const RENDITIONS: &[&str] = &["jpeg", "jpeg-webp"];
     /// Everything that an arrow may declare as changed: the settings above and what follows from the counts.
     pub const SETTINGS: &[&str] = &[
         "store",
@@ -223,6 +227,7 @@ impl Stack {
         "cache",
         "sessions",
         "jobs",
+        "renditions",
         "web_count",
         "worker_count",
         "balancer",
@@ -249,6 +254,7 @@ impl Stack {
             ("cache", self.cache.to_owned()),
             ("sessions", self.sessions.to_owned()),
             ("jobs", self.jobs.to_owned()),
+            ("renditions", self.renditions.to_owned()),
             ("web_count", self.web_count.to_string()),
             ("worker_count", self.worker_count.to_string()),
             ("balancer", self.balancer.to_string()),

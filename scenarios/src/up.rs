@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check;
 use crate::cli::{Folder, print};
-use crate::cluster::spec::{StackSpec, StoreKind, StoreSpec};
+use crate::cluster::spec::{RenditionsKind, StackSpec, StoreKind, StoreSpec};
 use crate::cluster::{ClusterContext, ClusterError};
 use crate::experiment::section::did_you_mean;
 use crate::plan::StackKey;
@@ -88,7 +88,10 @@ fn spec_for(args: &UpArgs, context: &ClusterContext) -> anyhow::Result<(String, 
     let missing = missing(context.services());
     if args.stack == DEMO {
         let kind = if missing.mariadb.is_none() { StoreKind::Mysql } else { StoreKind::Sqlite };
-        let mut spec = StackSpec { store: StoreSpec { kind, nodes: 1 }, ..StackSpec::default() };
+        let store = StoreSpec { kind, nodes: 1 };
+        // The app as it would be launched: nothing is measured here.
+        let renditions = RenditionsKind::JpegWebp;
+        let mut spec = StackSpec { store, renditions, ..StackSpec::default() };
         spec.population.seed = args.seed;
         return Ok((DEMO.to_owned(), spec));
     }

@@ -19,7 +19,7 @@ use lightmeter::cluster::standins::s3_disk::Disk;
 use photo_app::assets::s3::S3Assets;
 use photo_app::assets::{AssetKey, Assets, conformance};
 use photo_app::aws::{CallLimits, sdk_config};
-use photo_app::model::{PhotoId, PictureFormat, VersionId};
+use photo_app::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -85,7 +85,8 @@ async fn renditions_are_public_with_their_headers_and_originals_are_not() {
     let public = format!("{}/{BUCKET}", standin.endpoint);
     let assets = S3Assets::connect(Some(&standin.endpoint), BUCKET, &public).await;
     let assets = assets.expect("a sound endpoint");
-    let rendition = AssetKey::Rendition { photo: PhotoId(1), version: VersionId(2), width: 640 };
+    let (photo, version, format) = (PhotoId(1), VersionId(2), RenditionFormat::Jpeg);
+    let rendition = AssetKey::Rendition { photo, version, width: 640, format };
     let original = AssetKey::Original { photo: PhotoId(1), format: PictureFormat::Png };
     assets.put(&rendition, Bytes::from_static(b"0123456789")).await.expect("put");
     assets.put(&original, Bytes::from_static(b"private")).await.expect("put");

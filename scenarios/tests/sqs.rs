@@ -15,12 +15,12 @@ use bytes::Bytes;
 use lightmeter::cluster::standins::sqs::serve;
 use lightmeter::cluster::standins::sqs_service::QueueService;
 use photo_app::assets::local::LocalAssets;
-use photo_app::assets::{AssetError, AssetKey, Assets};
+use photo_app::assets::{AssetError, AssetKey, Assets, Listing};
 use photo_app::aws::{CallLimits, sdk_config};
 use photo_app::jobs::conformance::{self, Uploads, picture};
 use photo_app::jobs::renditions::Renderer;
 use photo_app::jobs::sqs::SqsQueue;
-use photo_app::jobs::{JobQueue, worker};
+use photo_app::jobs::{JobEvent, JobQueue, worker};
 use photo_app::model::Progress;
 use photo_app::store::memory::MemoryStore;
 use tokio::net::TcpListener;
@@ -104,12 +104,12 @@ struct Worker {
 fn start_worker(queue: Arc<SqsQueue>, renderer: Arc<Renderer>, visibility: Duration) -> Worker {
     let (stop, done) = (CancellationToken::new(), Arc::new(AtomicU64::new(0)));
     let counter = Arc::clone(&done);
-    let on_done = Arc::new(move |name: &'static str| {
-        if name == "jobs.done" {
+    let on_event = Arc::new(move |event: JobEvent| {
+        if matches!(event, JobEvent::Done { .. }) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let work = worker::run(queue, renderer, 2, visibility, stop.clone(), on_done);
+    let work = worker::run(queue, renderer, 2, visibility, stop.clone(), on_event);
     Worker { stop, task: tokio::spawn(work), done }
 }
 
@@ -154,6 +154,9 @@ impl Assets for Stalled {
     async fn get(&self, _key: &AssetKey) -> Result<Option<Bytes>, AssetError> {
         self.reached.notify_one();
         std::future::pending().await
+    }
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, AssetError> {
+        self.inner.list(after, limit).await
     }
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
         self.inner.delete(key).await

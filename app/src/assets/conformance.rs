@@ -6,7 +6,7 @@ use std::future::Future;
 use bytes::Bytes;
 
 use super::{AssetKey, Assets};
-use crate::model::{PhotoId, PictureFormat, VersionId};
+use crate::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
 
 /// Checks every promise; panics with the one that was broken. `make` opens the backend; it may hold other assets already.
 pub async fn check_all<A, F>(make: impl Fn() -> F)
@@ -23,6 +23,7 @@ where
     readers_never_see_half_a_put(make().await).await;
     copies_stand_alone(&assets).await;
     public_urls_end_in_the_path(&assets);
+    everything_is_listed_in_parts(&assets).await;
     // A second handle sees what the first one stored.
     let key = rendition(77, 640);
     assets.put(&key, bytes(9, 1000)).await.expect("put");
@@ -32,7 +33,8 @@ where
 }
 
 fn rendition(photo: i64, width: u32) -> AssetKey {
-    AssetKey::Rendition { photo: PhotoId(photo), version: VersionId(photo + 1), width }
+    let (photo, version) = (PhotoId(photo), VersionId(photo + 1));
+    AssetKey::Rendition { photo, version, width, format: RenditionFormat::Jpeg }
 }
 
 fn original(photo: i64, format: PictureFormat) -> AssetKey {
@@ -82,11 +84,13 @@ async fn absence_is_no_error(assets: &dyn Assets) {
 }
 
 async fn keys_do_not_collide(assets: &dyn Assets) {
+    let (photo, format, webp) = (PhotoId(4_000), RenditionFormat::Jpeg, RenditionFormat::Webp);
     let keys = [
         rendition(4_000, 320),
         rendition(4_000, 640),
         rendition(4_001, 320),
-        AssetKey::Rendition { photo: PhotoId(4_000), version: VersionId(9), width: 320 },
+        AssetKey::Rendition { photo, version: VersionId(9), width: 320, format },
+        AssetKey::Rendition { photo, version: VersionId(9), width: 320, format: webp },
         original(4_000, PictureFormat::Jpeg),
         original(4_000, PictureFormat::Png),
     ];
@@ -96,6 +100,35 @@ async fn keys_do_not_collide(assets: &dyn Assets) {
     for (index, key) in keys.iter().enumerate() {
         let found = assets.get(key).await.expect("get");
         assert_eq!(found, Some(bytes(index as u32, 100)), "{} is its own", key.path());
+        assets.delete(key).await.expect("delete");
+    }
+}
+
+/// Whatever else lies in the store, each of these keys is listed once, in parts of any size.
+async fn everything_is_listed_in_parts(assets: &dyn Assets) {
+    let mut expected: Vec<AssetKey> = (0..7).map(|photo| rendition(6_000 + photo, 320)).collect();
+    expected.extend((0..3).map(|photo| original(6_000 + photo, PictureFormat::Png)));
+    expected.push(rendition(6_000, 1_080));
+    for key in &expected {
+        assets.put(key, bytes(4, 10)).await.expect("put");
+    }
+    expected.sort_by_key(AssetKey::path);
+    for limit in [1, 3, 1_000] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let part = assets.list(after.as_deref(), limit).await.expect("list");
+            assert!(part.keys.len() <= limit, "at most the limit");
+            found.extend(part.keys);
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.retain(|key| expected.contains(key));
+        found.sort_by_key(AssetKey::path);
+        assert_eq!(found, expected, "each once, {limit} at a time");
+    }
+    for key in &expected {
         assets.delete(key).await.expect("delete");
     }
 }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use super::{AssetError, AssetKey, Assets};
+use super::{AssetError, AssetKey, Assets, Listing};
 use crate::model::PhotoId;
 
 /// A folder that a delete of a sibling just removed is made again this often. Once is usual; more only when puts and deletes of
@@ -56,11 +56,11 @@ impl LocalAssets {
                 let file = format!("{photo}.{}", format.as_str());
                 self.root.join("originals").join(shard(*photo)).join(file)
             }
-            AssetKey::Rendition { photo, version, width } => {
+            AssetKey::Rendition { photo, version, width, format } => {
                 let mut path = self.root.join("renditions").join(shard(*photo));
                 path.push(photo.to_string());
                 path.push(version.to_string());
-                path.push(format!("{width}.jpg"));
+                path.push(format!("{width}.{}", format.picture_format().as_str()));
                 path
             }
         }
@@ -109,6 +109,24 @@ impl Assets for LocalAssets {
         self.blocking("copy", to, move |file| link_or_copy(&source, file)).await
     }
 
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, AssetError> {
+        let (root, after) = (self.root.clone(), after.map(PathBuf::from));
+        let path = self.root.display().to_string();
+        let done = spawn_blocking(move || {
+            let mut files = Vec::new();
+            walk(&root, Path::new(""), after.as_deref(), limit.max(1), &mut files)?;
+            Ok(files)
+        });
+        let done = done.await.map_err(io::Error::other).and_then(|result| result);
+        let files =
+            done.map_err(|source| AssetError { verb: "list", path, source: source.into() })?;
+        let full = files.len() >= limit.max(1);
+        Ok(Listing {
+            next: files.last().filter(|_| full).map(|file| file.display().to_string()),
+            keys: files.iter().filter_map(|file| key_of(file)).collect(),
+        })
+    }
+
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {
         let folders = match key {
             // The version's folder and the photo's; the shard stays.
@@ -133,6 +151,52 @@ impl Assets for LocalAssets {
             source: source.into(),
         })
     }
+}
+
+/// The files below `folder` (a path below `root`) that come after `after` in the order of paths, until there are `limit`.
+fn walk(
+    root: &Path,
+    folder: &Path,
+    after: Option<&Path>,
+    limit: usize,
+    files: &mut Vec<PathBuf>,
+) -> io::Result<()> {
+    let entries = match fs::read_dir(root.join(folder)) {
+        Ok(entries) => entries,
+        // Emptied and removed meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        if files.len() >= limit {
+            return Ok(());
+        }
+        let path = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            // Before `after`, unless `after` lies in it: all of it has been listed.
+            if after.is_none_or(|after| *path > *after || after.starts_with(&path)) {
+                walk(root, &path, after, limit, files)?;
+            }
+        } else if after.is_none_or(|after| *path > *after) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The key of a file, from its path below the root; none for files of others and for puts that are under way.
+fn key_of(file: &Path) -> Option<AssetKey> {
+    let mut parts: Vec<&str> = file.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
+    // The shard is no part of the key.
+    if parts.len() < 3 {
+        return None;
+    }
+    let shard_name = parts.remove(1);
+    let key = AssetKey::from_path(&parts.join("/"))?;
+    let (AssetKey::Original { photo, .. } | AssetKey::Rendition { photo, .. }) = key;
+    (shard(photo) == shard_name).then_some(key)
 }
 
 /// Runs `work` with the file's folder in place; a concurrent delete may remove an empty folder at any moment, hence
@@ -207,7 +271,7 @@ fn remove(file: &Path, folders: usize) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::assets::conformance;
-    use crate::model::VersionId;
+    use crate::model::{RenditionFormat, VersionId};
 
     fn open(folder: &Path) -> LocalAssets {
         LocalAssets::open(folder, "/assets/").expect("a temporary folder can be opened")
@@ -224,7 +288,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let assets = open(folder.path());
         let (photo, version) = (PhotoId(123_456_789), VersionId(987_654_321));
-        let keys = [320, 640].map(|width| AssetKey::Rendition { photo, version, width });
+        let format = RenditionFormat::Jpeg;
+        let keys = [320, 640].map(|width| AssetKey::Rendition { photo, version, width, format });
         for key in &keys {
             assets.put(key, Bytes::from_static(b"jpeg")).await.expect("put");
         }
@@ -254,7 +319,8 @@ mod tests {
             .map(|width| {
                 let assets = assets.clone();
                 tokio::spawn(async move {
-                    let key = AssetKey::Rendition { photo, version, width };
+                    let format = RenditionFormat::Webp;
+                    let key = AssetKey::Rendition { photo, version, width, format };
                     for _ in 0..25 {
                         assets.put(&key, Bytes::from_static(b"x")).await.expect("put");
                         assets.delete(&key).await.expect("delete");

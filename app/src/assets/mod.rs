@@ -8,10 +8,12 @@ pub mod conformance;
 pub mod local;
 pub mod s3;
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::model::{PhotoId, PictureFormat, VersionId};
+use crate::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
 
 /// The ladder of rendition widths in pixels; a photo gets each one up to its own width, and always the smallest.
 pub const RENDITION_WIDTHS: [u32; 4] = [320, 640, 1080, 2048];
@@ -21,6 +23,51 @@ pub const RENDITION_WIDTHS: [u32; 4] = [320, 640, 1080, 2048];
 pub fn rendition_widths(photo_width: u32) -> Vec<u32> {
     let reached = |width: &u32| *width <= photo_width.max(RENDITION_WIDTHS[0]);
     RENDITION_WIDTHS.into_iter().filter(reached).collect()
+}
+
+/// The keys of every rendition that a version of a photo of this width has, smallest first.
+pub fn rendition_keys(photo: PhotoId, photo_width: u32, version: VersionId) -> Vec<AssetKey> {
+    let mut keys = Vec::with_capacity(2 * RENDITION_WIDTHS.len());
+    for width in rendition_widths(photo_width) {
+        for format in version.formats().list() {
+            keys.push(AssetKey::Rendition { photo, version, width, format: *format });
+        }
+    }
+    keys
+}
+
+/// Where the renditions of one version are: their common address, to which each file's name is appended. A page shows dozens of
+/// them, and this asks the asset store once for each photo.
+#[derive(Debug, Clone)]
+pub struct RenditionAddresses {
+    base: String,
+}
+
+impl RenditionAddresses {
+    /// The addresses of a version's renditions.
+    pub fn of(photo: PhotoId, version: VersionId, assets: &dyn Assets) -> Self {
+        let width = RENDITION_WIDTHS[0];
+        let any = AssetKey::Rendition { photo, version, width, format: RenditionFormat::Jpeg };
+        let mut base = assets.public_url(&any);
+        base.truncate(base.len() - rendition_file(width, RenditionFormat::Jpeg).len());
+        Self { base }
+    }
+
+    /// Appends the address of one rendition.
+    pub fn push(&self, width: u32, format: RenditionFormat, text: &mut String) {
+        text.push_str(&self.base);
+        text.push_str(&rendition_file(width, format));
+    }
+}
+
+fn rendition_file(width: u32, format: RenditionFormat) -> Cow<'static, str> {
+    match (width, format) {
+        (320, RenditionFormat::Jpeg) => "320.jpg".into(),
+        (640, RenditionFormat::Jpeg) => "640.jpg".into(),
+        (1_080, RenditionFormat::Jpeg) => "1080.jpg".into(),
+        (2_048, RenditionFormat::Jpeg) => "2048.jpg".into(),
+        _ => format!("{width}.{}", format.picture_format().as_str()).into(),
+    }
 }
 
 /// What an asset is; everything else about it follows.
@@ -33,7 +80,7 @@ pub enum AssetKey {
         /// Its format, found from its bytes.
         format: PictureFormat,
     },
-    /// One size of one version, always JPEG.
+    /// One size of one version in one format.
     Rendition {
         /// The photo.
         photo: PhotoId,
@@ -41,6 +88,8 @@ pub enum AssetKey {
         version: VersionId,
         /// A width of the ladder.
         width: u32,
+        /// One of the version's formats.
+        format: RenditionFormat,
     },
 }
 
@@ -51,8 +100,8 @@ impl AssetKey {
             AssetKey::Original { photo, format } => {
                 format!("originals/{photo}.{}", format.as_str())
             }
-            AssetKey::Rendition { photo, version, width } => {
-                format!("renditions/{photo}/{version}/{width}.jpg")
+            AssetKey::Rendition { photo, version, width, format } => {
+                format!("renditions/{photo}/{version}/{}", rendition_file(*width, *format))
             }
         }
     }
@@ -65,11 +114,19 @@ impl AssetKey {
                 let (photo, format) = file.split_once('.')?;
                 AssetKey::Original { photo: photo.parse().ok()?, format: format.parse().ok()? }
             }
-            ("renditions", photo, Some(version), Some(file)) => AssetKey::Rendition {
-                photo: photo.parse().ok()?,
-                version: version.parse().ok()?,
-                width: file.strip_suffix(".jpg")?.parse().ok()?,
-            },
+            ("renditions", photo, Some(version), Some(file)) => {
+                let (width, extension) = file.split_once('.')?;
+                AssetKey::Rendition {
+                    photo: photo.parse().ok()?,
+                    version: version.parse().ok()?,
+                    width: width.parse().ok()?,
+                    format: match extension {
+                        "jpg" => RenditionFormat::Jpeg,
+                        "webp" => RenditionFormat::Webp,
+                        _ => return None,
+                    },
+                }
+            }
             _ => return None,
         };
         (parts.next().is_none() && key.path() == path).then_some(key)
@@ -79,7 +136,7 @@ impl AssetKey {
     pub fn content_type(&self) -> &'static str {
         match self {
             AssetKey::Original { format, .. } => format.content_type(),
-            AssetKey::Rendition { .. } => PictureFormat::Jpeg.content_type(),
+            AssetKey::Rendition { format, .. } => format.picture_format().content_type(),
         }
     }
 
@@ -110,6 +167,15 @@ pub struct AssetError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+/// A part of what is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// What is there; whatever is no asset of ours is passed over.
+    pub keys: Vec<AssetKey>,
+    /// Where the next part starts; none at the end.
+    pub next: Option<String>,
+}
+
 /// Storage of whole objects. A `put` is all or nothing: a reader sees the old bytes, the new bytes or none.
 #[async_trait]
 pub trait Assets: Send + Sync {
@@ -125,6 +191,9 @@ pub trait Assets: Send + Sync {
             None => Ok(false),
         }
     }
+    /// A part of what is stored, at most `limit` keys, in an order of the backend's own that stays the same; `after` is where the
+    /// part before ended, none for the beginning. What is put or deleted meanwhile may or may not be in it.
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, AssetError>;
     /// Removes it; removing what is not there is fine.
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError>;
     /// The address a page links to. Only for public keys.

@@ -9,8 +9,11 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumVa
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use super::{AssetError, AssetKey, Assets};
+use super::{AssetError, AssetKey, Assets, Listing};
 use crate::aws::{CallLimits, sdk_config};
+
+/// What the service lists in one call.
+const LIST_KEYS_MAX: usize = 1_000;
 
 /// Assets as objects of one bucket.
 #[derive(Debug, Clone)]
@@ -98,6 +101,25 @@ impl Assets for S3Assets {
             }
             Err(error) => Err(Self::failed("copy", from.path())(error)),
         }
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, AssetError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket);
+        let request = request
+            .set_start_after(after.map(str::to_owned))
+            .max_keys(limit.clamp(1, LIST_KEYS_MAX) as i32);
+        let answer = request.send().await.map_err(Self::failed("list", self.bucket.clone()))?;
+        let more = answer.is_truncated.unwrap_or(false);
+        let names: Vec<String> = answer
+            .contents
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|object| object.key)
+            .collect();
+        Ok(Listing {
+            next: names.last().filter(|_| more).cloned(),
+            keys: names.iter().filter_map(|name| AssetKey::from_path(name)).collect(),
+        })
     }
 
     async fn delete(&self, key: &AssetKey) -> Result<(), AssetError> {

@@ -64,6 +64,10 @@ pub struct RawSettings {
     /// The address pages link pictures to: the CDN's or the bucket's
     #[arg(long, value_name = "URL", env = "PHOTO_APP_ASSETS_PUBLIC_URL")]
     pub assets_public_url: Option<String>,
+    /// jpeg | jpeg-webp: the file formats of renditions; WebP is smaller and takes several times the CPU
+    /// [default: jpeg-webp]
+    #[arg(long, value_name = "KIND", env = "PHOTO_APP_RENDITIONS")]
+    pub renditions: Option<String>,
     /// none | moka | redis [default: none]
     #[arg(long, value_name = "KIND", env = "PHOTO_APP_CACHE")]
     pub cache: Option<String>,

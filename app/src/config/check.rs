@@ -11,6 +11,7 @@ use super::{
     AssetsSetting, CacheSetting, ClientAddress, Config, JobsSetting, LogFormat, SeedConfig,
     SessionsSetting, StoreSetting,
 };
+use crate::model::RenditionFormats;
 
 /// Signs cookies on a developer's machine; refused as soon as the process listens on more than loopback.
 const DEVELOPMENT_SECRET: &[u8] = b"only for a machine of one's own: not a secret";
@@ -200,6 +201,10 @@ impl Checker {
             ) as u32,
             assets: self.assets(raw),
             assets_public_url: self.http_url("--assets-public-url", &raw.assets_public_url),
+            renditions: match self.word("--renditions", &raw.renditions, &["jpeg-webp", "jpeg"]) {
+                "jpeg" => RenditionFormats::Jpeg,
+                _ => RenditionFormats::JpegWebp,
+            },
             cache: self.cache(raw),
             sessions: self.sessions(raw, &listen),
             jobs: self.jobs(raw),

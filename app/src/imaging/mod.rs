@@ -1,9 +1,9 @@
 //! Pixels: what an uploaded picture becomes. No I/O, no clock, no async; the same bytes in give the same bytes out.
 //!
-//! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` ->
-//! `filters` (what a look is) and `kernels` (how it is computed) -> `watermark` -> `encode`; `pipeline` is the ordered
+//! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `profile`
+//! (to sRGB) -> `orient` -> `filters` (what a look is) and `kernels` (how it is computed) -> `watermark` -> `encode`; `pipeline` is the ordered
 //! list of these steps and [`render`] its front door; `buffers` lends them memory. `landscape` paints the pictures that seeds and benches use.
-//! All metadata of the original (place, camera, colour profile) is dropped; pictures are taken to be sRGB.
+//! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
 pub mod buffers;
 pub mod decode;
@@ -14,6 +14,7 @@ pub mod landscape;
 pub mod orient;
 pub mod pipeline;
 pub mod probe;
+pub mod profile;
 pub mod resize;
 pub mod watermark;
 

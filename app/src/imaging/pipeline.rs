@@ -10,7 +10,9 @@ use image::RgbImage;
 use super::buffers::Workbench;
 use super::filters::Filter;
 use super::probe::Probe;
+use super::profile::ToSrgb;
 use super::{ImagingError, Limits, decode, encode, kernels, probe, resize, watermark};
+use crate::model::{RenditionFormat, RenditionFormats};
 
 /// What to make out of an original.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,8 @@ pub struct RenderRequest<'a> {
     pub watermark: bool,
     /// Widths in pixels, in any order. A width beyond the picture gives the picture's own width.
     pub widths: &'a [u32],
+    /// The file formats of each size.
+    pub formats: RenditionFormats,
     /// The limits under which the original was accepted.
     pub limits: Limits,
 }
@@ -38,6 +42,16 @@ pub struct Rendition {
     pub height: u32,
     /// The encoded picture.
     pub jpeg: Vec<u8>,
+    /// The same as WebP, where that was asked for.
+    pub webp: Option<Vec<u8>>,
+}
+
+impl Rendition {
+    /// The files, each with its format.
+    pub fn into_files(self) -> impl Iterator<Item = (RenditionFormat, Vec<u8>)> {
+        let webp = self.webp.map(|bytes| (RenditionFormat::Webp, bytes));
+        std::iter::once((RenditionFormat::Jpeg, self.jpeg)).chain(webp)
+    }
 }
 
 /// Makes all renditions: one per entry of `widths`, in that order.
@@ -76,14 +90,18 @@ fn render_on(
             watermark::draw(&mut finished);
         }
         let jpeg = encode::jpeg(&finished)?;
+        let webp = match request.formats {
+            RenditionFormats::Jpeg => None,
+            RenditionFormats::JpegWebp => Some(encode::webp(&finished)?),
+        };
         bench.recycle(finished);
-        renditions[index] = Some(Rendition { width, height, jpeg });
+        renditions[index] = Some(Rendition { width, height, jpeg, webp });
     }
     bench.recycle(source);
     Ok(renditions.into_iter().flatten().collect())
 }
 
-/// Decodes, brings to the widest size, and only then turns: the work of turning shrinks with the picture.
+/// Decodes, brings to the widest size, and only then converts to sRGB and turns: both shrink with the picture.
 fn upright(
     bench: &mut Workbench,
     request: &RenderRequest<'_>,
@@ -92,10 +110,16 @@ fn upright(
 ) -> Result<RgbImage, ImagingError> {
     let stored = decode::decode_with(bench, request.bytes, probe, &request.limits)?;
     let lying = if probe.orientation.swaps_sides() { (height, width) } else { (width, height) };
-    if stored.dimensions() == lying {
-        return Ok(probe.orientation.apply(stored));
+    let mut small = if stored.dimensions() == lying {
+        stored
+    } else {
+        let small = resize::resize(bench, &stored, lying.0, lying.1);
+        bench.recycle(stored);
+        small
+    };
+    if let Some(to_srgb) = ToSrgb::embedded(request.bytes, probe.format) {
+        let failed = || ImagingError::damaged(probe.format, "its colour profile does not fit it");
+        to_srgb.apply(&mut small).ok_or_else(failed)?;
     }
-    let small = resize::resize(bench, &stored, lying.0, lying.1);
-    bench.recycle(stored);
     Ok(probe.orientation.apply(small))
 }

@@ -13,7 +13,8 @@ use crate::assets::{AssetKey, Assets, rendition_widths};
 use crate::clock::SystemClock;
 use crate::imaging::{Limits, encode, landscape};
 use crate::model::{
-    Photo, PhotoId, PictureFormat, Plan, Progress, User, UserId, Version, VersionId,
+    Photo, PhotoId, PictureFormat, Plan, Progress, RenditionFormat, RenditionFormats, User, UserId,
+    Version, VersionId,
 };
 use crate::store::Store;
 
@@ -64,8 +65,8 @@ impl Uploads {
 
     /// Stores an original and its rows, as the upload page does; returns the job that is left to do.
     pub async fn upload(&self, number: u64, original: Bytes, width: u32, height: u32) -> Job {
-        let (photo, version) =
-            (PhotoId::new(1_750_000_000_000, number), VersionId::new(1_750_000_000_000, number));
+        let photo = PhotoId::new(1_750_000_000_000, number);
+        let version = VersionId::for_formats(RenditionFormats::JpegWebp, 1_750_000_000_000, number);
         let format = PictureFormat::Jpeg;
         let key = AssetKey::Original { photo, format };
         self.assets.put(&key, original).await.expect("the original can be put");
@@ -118,7 +119,7 @@ impl Uploads {
         let Job::RenderVersion { photo, version } = *job;
         let mut stored = Vec::new();
         for width in rendition_widths(u32::MAX) {
-            let key = AssetKey::Rendition { photo, version, width };
+            let key = AssetKey::Rendition { photo, version, width, format: RenditionFormat::Jpeg };
             if self.assets.get(&key).await.expect("the asset store answers").is_some() {
                 stored.push(width);
             }
@@ -160,10 +161,13 @@ async fn a_submitted_job_is_done(uploads: &Uploads, queue: &dyn JobQueue) {
     assert_eq!(uploads.settled(&job).await, Progress::Ready);
     assert_eq!(uploads.stored_widths(&job).await, [320, 640], "the ladder up to the photo");
     let Job::RenderVersion { photo, version } = job;
-    let key = AssetKey::Rendition { photo, version, width: 640 };
-    let jpeg = uploads.assets.get(&key).await.expect("get").expect("it was just found");
-    let probe = crate::imaging::probe(&jpeg, &Limits::default()).expect("a rendition is a JPEG");
-    assert_eq!((probe.width, probe.height), (640, 411), "in the photo's proportions");
+    let key = |format| AssetKey::Rendition { photo, version, width: 640, format };
+    for format in [RenditionFormat::Jpeg, RenditionFormat::Webp] {
+        let bytes = uploads.assets.get(&key(format)).await.expect("get").expect("it is stored");
+        let probe = crate::imaging::probe(&bytes, &Limits::default()).expect("it is a picture");
+        assert_eq!(probe.format, format.picture_format());
+        assert_eq!((probe.width, probe.height), (640, 411), "in the photo's proportions");
+    }
 }
 
 async fn a_job_can_be_done_twice(uploads: &Uploads, queue: &dyn JobQueue) {
@@ -192,7 +196,8 @@ async fn a_deleted_photo_leaves_nothing_behind(uploads: &Uploads, queue: &dyn Jo
     let Job::RenderVersion { photo, version } = job;
     uploads.store.delete_photo(photo).await.expect("delete").expect("it was there");
     // What an earlier, cut-off run of the job may have written.
-    let key = AssetKey::Rendition { photo, version, width: 320 };
+    let format = RenditionFormat::Jpeg;
+    let key = AssetKey::Rendition { photo, version, width: 320, format };
     uploads.assets.put(&key, Bytes::from_static(b"left over")).await.expect("put");
     queue.submit(&job).await.expect("a job without its photo is done");
     let gone = async {

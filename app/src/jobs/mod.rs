@@ -9,6 +9,8 @@ pub mod renditions;
 pub mod sqs;
 pub mod worker;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,26 @@ pub enum Job {
         photo: PhotoId,
         /// The version.
         version: VersionId,
+    },
+}
+
+/// What happens to jobs where they are done, for the telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEvent {
+    /// A job was taken from the queue.
+    Taken {
+        /// When it was handed over, as Unix time in milliseconds, where the queue says so.
+        sent_at_ms: Option<i64>,
+    },
+    /// It was done.
+    Done {
+        /// How long it took.
+        took: Duration,
+    },
+    /// The picture cannot be rendered, or the job is given back.
+    Failed {
+        /// How long that took.
+        took: Duration,
     },
 }
 

@@ -15,10 +15,10 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::Job;
-use crate::assets::{AssetError, AssetKey, Assets, RENDITION_WIDTHS, rendition_widths};
+use crate::assets::{AssetError, AssetKey, Assets, rendition_keys, rendition_widths};
 use crate::clock::Clock;
 use crate::imaging::{self, ImagingError, Limits, RenderRequest, Rendition, filters};
-use crate::model::{Photo, PhotoId, Progress, Version, VersionId};
+use crate::model::{Photo, PhotoId, Progress, RenditionFormats, Version, VersionId};
 use crate::store::{Store, StoreError};
 
 /// Why a job could not be finished now; trying again may help.
@@ -62,6 +62,13 @@ pub enum RenderError {
         /// The version.
         version: VersionId,
     },
+}
+
+/// The formats for a photo of this size: a strip whose renditions would be longer than WebP can hold stays JPEG alone.
+pub fn rendition_formats(setting: RenditionFormats, width: u32, height: u32) -> RenditionFormats {
+    let widest = rendition_widths(width).last().copied().unwrap_or(width);
+    let (_, longest) = imaging::resize::fit(width, height, widest);
+    if longest > imaging::encode::WEBP_SIDE_MAX { RenditionFormats::Jpeg } else { setting }
 }
 
 /// How a finished job ended.
@@ -215,12 +222,18 @@ impl Renderer {
         let permits = Arc::clone(&self.permits);
         let Ok(permit) = permits.acquire_owned().await else { return Err(stopped) };
         let (strength, watermark, limits) = (version.strength, version.watermarked, self.limits);
-        let widths = rendition_widths(photo.width);
+        let (widths, formats) = (rendition_widths(photo.width), version.id.formats());
         let work = spawn_blocking(move || {
             let _permit = permit;
-            let bytes = &original;
-            let request =
-                RenderRequest { bytes, filter, strength, watermark, widths: &widths, limits };
+            let request = RenderRequest {
+                bytes: &original,
+                filter,
+                strength,
+                watermark,
+                widths: &widths,
+                formats,
+                limits,
+            };
             imaging::render(&request).map(|made| widths.iter().copied().zip(made).collect())
         });
         match work.await {
@@ -239,9 +252,12 @@ impl Renderer {
         version: VersionId,
         renditions: Vec<(u32, Rendition)>,
     ) -> Result<(), AssetError> {
-        let puts = renditions.into_iter().map(|(width, rendition)| async move {
-            let key = AssetKey::Rendition { photo, version, width };
-            self.assets.put(&key, Bytes::from(rendition.jpeg)).await
+        let files = renditions
+            .into_iter()
+            .flat_map(|(width, made)| made.into_files().map(move |file| (width, file)));
+        let puts = files.map(|(width, (format, bytes))| async move {
+            let key = AssetKey::Rendition { photo, version, width, format };
+            self.assets.put(&key, Bytes::from(bytes)).await
         });
         try_join_all(puts).await.map(|_| ())
     }
@@ -269,8 +285,7 @@ impl Renderer {
         photo: PhotoId,
         version: VersionId,
     ) -> Result<(), RenderError> {
-        for width in RENDITION_WIDTHS {
-            let key = AssetKey::Rendition { photo, version, width };
+        for key in rendition_keys(photo, u32::MAX, version) {
             let removed = self.assets.delete(&key).await;
             removed.map_err(|source| RenderError::Assets { photo, version, source })?;
         }

@@ -37,6 +37,8 @@ pub struct Delivery {
     pub receipt: String,
     /// How often the message was given out, this time included.
     pub receive_count: u32,
+    /// When it was sent, as Unix time in milliseconds.
+    pub sent_at_ms: Option<i64>,
 }
 
 impl Delivery {
@@ -77,13 +79,16 @@ impl SqsQueue {
             .max_number_of_messages(limit.clamp(1, BATCH_MAX) as i32)
             .wait_time_seconds(wait.as_secs() as i32)
             .visibility_timeout(visibility.as_secs() as i32)
-            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
         let answer = request.send().await.map_err(failed("receive"))?;
         let delivery = |message: aws_sdk_sqs::types::Message| {
-            let counted = MessageSystemAttributeName::ApproximateReceiveCount;
-            let count = message.attributes.as_ref().and_then(|known| known.get(&counted));
+            let known = message.attributes.unwrap_or_default();
+            let number = |name| known.get(&name)?.parse::<i64>().ok();
+            let count = number(MessageSystemAttributeName::ApproximateReceiveCount);
             Some(Delivery {
-                receive_count: count.and_then(|text| text.parse().ok()).unwrap_or(1),
+                receive_count: count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+                sent_at_ms: number(MessageSystemAttributeName::SentTimestamp),
                 body: message.body?,
                 receipt: message.receipt_handle?,
             })

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::JobEvent;
 use super::renditions::{RenderOutcome, Renderer};
 use super::sqs::{BATCH_MAX, Delivery, SqsQueue};
 
@@ -25,8 +26,8 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 /// Pause after the queue did not answer (its client has tried several times by then).
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Told the name of the counter to raise: `jobs.done` or `jobs.failed`.
-pub type OnDone = Arc<dyn Fn(&'static str) + Send + Sync>;
+/// Told what happens to each job.
+pub type OnEvent = Arc<dyn Fn(JobEvent) + Send + Sync>;
 
 /// Works until `shutdown` is cancelled. `visibility` counts in whole seconds, at least one.
 pub async fn run(
@@ -35,13 +36,13 @@ pub async fn run(
     concurrency: usize,
     visibility: Duration,
     shutdown: CancellationToken,
-    on_done: OnDone,
+    on_event: OnEvent,
 ) {
     let visibility = Duration::from_secs(visibility.as_secs().max(1));
     let slots = Arc::new(Semaphore::new(concurrency.max(1)));
     let (done, finished) = unbounded_channel();
     let deleter = tokio::spawn(delete_finished(Arc::clone(&queue), finished));
-    let worker = Arc::new(Worker { queue, renderer, visibility, done, on_done });
+    let worker = Arc::new(Worker { queue, renderer, visibility, done, on_event });
     let mut tasks = JoinSet::new();
     loop {
         let Some(permits) = free_slots(&slots, &shutdown).await else { break };
@@ -100,15 +101,21 @@ struct Worker {
     renderer: Arc<Renderer>,
     visibility: Duration,
     done: UnboundedSender<String>,
-    on_done: OnDone,
+    on_event: OnEvent,
 }
 
 impl Worker {
     async fn handle(self: Arc<Self>, delivery: Delivery, _slot: OwnedSemaphorePermit) {
-        match self.work(&delivery).await {
+        (self.on_event)(JobEvent::Taken { sent_at_ms: delivery.sent_at_ms });
+        let begun = Instant::now();
+        let outcome = self.work(&delivery).await;
+        let took = begun.elapsed();
+        match outcome {
             Ok(outcome) => {
                 let failed = matches!(outcome, RenderOutcome::Failed(_));
-                (self.on_done)(if failed { "jobs.failed" } else { "jobs.done" });
+                let event =
+                    if failed { JobEvent::Failed { took } } else { JobEvent::Done { took } };
+                (self.on_event)(event);
                 if self.done.send(delivery.receipt).is_err() {
                     tracing::error!("a finished job is not deleted and will be delivered again");
                 }
@@ -116,7 +123,7 @@ impl Worker {
             Err(error) => {
                 let attempt = delivery.receive_count;
                 tracing::warn!(error = &*error, attempt, "a job failed and is given back");
-                (self.on_done)("jobs.failed");
+                (self.on_event)(JobEvent::Failed { took });
                 self.give_back(&delivery).await;
             }
         }

@@ -165,7 +165,7 @@ pub async fn login(
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, wrong);
     }
     if let Some(minutes) = state.login_attempts.wait_minutes(&name, address, state.clock.now_ms()) {
-        let mistake = format!("Too many attempts for this name. Try again in {minutes} minutes.");
+        let mistake = format!("Too many attempts. Try again in {minutes} minutes.");
         return refuse(StatusCode::TOO_MANY_REQUESTS, &mistake);
     }
     let user = state.store.user_by_name(&name).await?;
@@ -245,7 +245,8 @@ pub struct PlanForm {
     plan: Plan,
 }
 
-/// POST /account/plan: going pro also has all photos made again without the watermark; going back affects new ones only.
+/// POST /account/plan: going pro also has all photos made again without the watermark, and so does asking for it again (a request
+/// may have broken off); going back affects new ones only.
 pub async fn change_plan(
     State(state): State<AppState>,
     LoggedIn(viewer): LoggedIn,
@@ -254,7 +255,7 @@ pub async fn change_plan(
     let person = account(&state, &viewer).await?;
     let change = UserChange { plan: Some(form.plan), ..UserChange::default() };
     state.store.update_user(person.id, &change).await?;
-    if (person.plan, form.plan) == (Plan::Free, Plan::Pro) {
+    if form.plan == Plan::Pro {
         let twins = renewal::twins(&state, person.id).await?;
         renewal::hand_over(&state, twins);
         return Ok(see_other("/account?done=pro"));

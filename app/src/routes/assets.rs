@@ -24,8 +24,9 @@ pub async fn show(
         return Err(missing());
     }
     let key = AssetKey::from_path(&path).filter(AssetKey::is_public).ok_or_else(missing)?;
-    let AssetKey::Rendition { version, width, .. } = key else { return Err(missing()) };
-    let etag = HeaderValue::from_str(&format!("\"{version}-{width}\""))
+    let AssetKey::Rendition { version, width, format, .. } = key else { return Err(missing()) };
+    let format = format.picture_format().as_str();
+    let etag = HeaderValue::from_str(&format!("\"{version}-{width}-{format}\""))
         .map_err(|_| AppError::NotFound("this picture"))?;
     let known = headers.get(header::IF_NONE_MATCH) == Some(&etag);
     let mut response = if known {

@@ -1,17 +1,20 @@
 //! What operators and balancers ask: alive, ready, metrics, and which instance this is.
 //!
-//! Query budget: none but `ping` for /readyz and /topology. /healthz says that the process answers; /readyz that its backends do.
+//! Query budget: `ping` for /readyz and /topology, 1 (`unfinished_versions`) for /metrics, else none. /healthz says that the process answers; /readyz that its backends do.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
 
 use super::MaybeViewer;
 use crate::error::{AppResult, chain};
+use crate::model::Version;
 use crate::state::AppState;
+use crate::telemetry::Backlog;
 use crate::templates::{InfoPage, TopologyPage, page};
 
 /// The app's version.
@@ -21,6 +24,9 @@ pub const COMMIT: &str = match option_env!("LIGHTMETER_COMMIT") {
     Some(commit) => commit,
     None => "unknown",
 };
+
+/// A scrape waits this long for a backend; Prometheus itself gives up after 10 s.
+const METRICS_PATIENCE: Duration = Duration::from_secs(2);
 
 const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -109,11 +115,31 @@ pub async fn topology(
 
 /// GET /metrics
 pub async fn metrics(State(state): State<AppState>) -> Response {
+    let (backlog, facts) = backlog_and_facts(&state).await;
+    state.telemetry.observe_backends(backlog, &facts);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     match state.telemetry.prometheus_text() {
         Ok(text) => ([(header::CONTENT_TYPE, content_type)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// What only the backends know. One that does not answer in time leaves its figures unknown: the others are worth having then.
+async fn backlog_and_facts(state: &AppState) -> (Backlog, BTreeMap<String, u64>) {
+    let now_ms = state.clock.now_ms();
+    let (depth, oldest, facts) = tokio::join!(
+        timeout(METRICS_PATIENCE, state.jobs.depth()),
+        timeout(METRICS_PATIENCE, state.store.unfinished_versions(i64::MAX, 1)),
+        timeout(METRICS_PATIENCE, state.store.facts()),
+    );
+    let age_s = |oldest: Vec<Version>| {
+        oldest.first().map_or(0.0, |version| (now_ms - version.created_at_ms).max(0) as f64 / 1e3)
+    };
+    let backlog = Backlog {
+        depth: depth.ok().and_then(Result::ok),
+        oldest_age_s: oldest.ok().and_then(Result::ok).map(age_s),
+    };
+    (backlog, facts.ok().and_then(Result::ok).unwrap_or_default())
 }
 
 /// GET /info.json

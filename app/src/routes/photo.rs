@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::{Form, LoggedIn, MaybeViewer, Path, Query, clean, see_other};
-use crate::assets::{AssetKey, rendition_widths};
+use crate::assets::{AssetKey, rendition_keys};
 use crate::error::{AppError, AppResult};
 use crate::imaging::filters;
 use crate::model::{CommentId, Photo, PhotoCard, PhotoId, Progress, Version};
@@ -217,8 +217,8 @@ pub async fn remove_assets(state: &AppState, photo: &Photo, versions: &[Version]
 
 /// Removes the renditions of one version.
 pub async fn remove_renditions(state: &AppState, photo: &Photo, version: &Version) {
-    for width in rendition_widths(photo.width) {
-        remove(state, AssetKey::Rendition { photo: photo.id, version: version.id, width }).await;
+    for key in rendition_keys(photo.id, photo.width, version.id) {
+        remove(state, key).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Going pro: every version with the watermark gets a twin without it, which takes its place as soon as it is rendered
 //! (`jobs::renditions`). The twins are rows before anything is answered, so that a crash leaves nothing but work for the
-//! sweep.
+//! sweep. Asking again makes only what is still missing, so that somebody whose request broke off can press once more.
 //!
 //! Query budget: 1 per page of photos, 1 per photo, 1 per version that carries the mark.
 
@@ -22,12 +22,19 @@ pub async fn twins(state: &AppState, person: UserId) -> AppResult<Vec<Version>> 
         for card in &page.items {
             let versions = state.store.versions(card.photo.id).await?;
             for marked in versions.iter().filter(|version| version.watermarked) {
-                let is_twin = |other: &Version| !other.watermarked && other.looks_like(marked);
-                if marked.progress == Progress::Failed || versions.iter().any(is_twin) {
+                let is_twin = |other: &Version| {
+                    !other.watermarked
+                        && other.progress != Progress::Failed
+                        && other.looks_like(marked)
+                };
+                let made_now = |twin: &&Version| twin.photo == card.photo.id;
+                if marked.progress == Progress::Failed
+                    || versions.iter().chain(twins.iter().filter(made_now)).any(is_twin)
+                {
                     continue;
                 }
                 let look = (marked.filter.as_str(), marked.strength);
-                let twin = new_version(state, card.photo.id, look, Plan::Pro);
+                let twin = new_version(state, &card.photo, look, Plan::Pro);
                 state.store.add_version(&twin).await?;
                 twins.push(twin);
             }

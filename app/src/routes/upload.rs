@@ -275,7 +275,7 @@ async fn keep(
     choice: (&str, u8),
     plan: Plan,
 ) -> AppResult<()> {
-    let version = new_version(state, photo.id, choice, plan);
+    let version = new_version(state, &photo, choice, plan);
     photo.published_version = version.id;
     let original = AssetKey::Original { photo: photo.id, format: photo.format };
     state.assets.put(&original, bytes).await?;

@@ -13,6 +13,7 @@ use super::{Form, LoggedIn, Path, see_other};
 use crate::error::{AppError, AppResult};
 use crate::imaging::ImagingError;
 use crate::imaging::filters;
+use crate::jobs::renditions::rendition_formats;
 use crate::jobs::{Job, JobError};
 use crate::model::{Photo, PhotoId, Plan, Progress, User, Version, VersionId};
 use crate::session::Viewer;
@@ -93,14 +94,15 @@ pub fn checked_filter(filter: &str, strength: Option<&str>) -> Result<(&'static 
 /// A version to be made now.
 pub fn new_version(
     state: &AppState,
-    photo: PhotoId,
+    photo: &Photo,
     (filter, strength): (&str, u8),
     plan: Plan,
 ) -> Version {
     let now_ms = state.clock.now_ms();
+    let formats = rendition_formats(state.config.renditions, photo.width, photo.height);
     Version {
-        id: VersionId::new(now_ms.unsigned_abs(), state.clock.random()),
-        photo,
+        id: VersionId::for_formats(formats, now_ms.unsigned_abs(), state.clock.random()),
+        photo: photo.id,
         filter: filter.to_owned(),
         strength,
         watermarked: plan == Plan::Free,
@@ -122,7 +124,7 @@ pub async fn add_version(
         Err(mistake) => return edit_page_with(&state, viewer, photo, Some(&mistake)).await,
     };
     let user = account(&state, &viewer).await?;
-    let version = new_version(&state, photo, choice, user.plan);
+    let version = new_version(&state, &card.photo, choice, user.plan);
     // In a task of its own: a browser that goes away does not leave half a version.
     let work = tokio::spawn(make_version(state.clone(), card.photo, version));
     match work.await? {

@@ -11,7 +11,7 @@ use super::population::{Drawn, picture_size};
 use super::{SeedError, SeedOptions};
 use crate::assets::{AssetError, AssetKey, Assets, rendition_widths};
 use crate::imaging::{self, ImagingError, Limits, RenderRequest, filters, landscape};
-use crate::model::{Photo, PictureFormat, Version};
+use crate::model::{Photo, PictureFormat, RenditionFormat, RenditionFormats, Version};
 
 /// Assets that are stored at the same time: enough to hide an object store's latency, few enough for its connections.
 const STORING_MAX: usize = 32;
@@ -19,42 +19,54 @@ const STORING_MAX: usize = 32;
 /// A picture in all its stored forms.
 pub(super) struct Picture {
     original: Bytes,
-    /// (width, JPEG): without and with watermark.
-    plain: Vec<(u32, Bytes)>,
-    marked: Vec<(u32, Bytes)>,
+    /// Without and with watermark.
+    plain: Vec<File>,
+    marked: Vec<File>,
 }
+
+/// A rendition's width, format and bytes.
+type File = (u32, RenditionFormat, Bytes);
 
 /// Paints as many pictures at a time as there are cores.
 pub(super) async fn paint_all(options: &SeedOptions) -> Result<Vec<Picture>, SeedError> {
     let count = if options.photos == 0 { 0 } else { options.pictures as usize };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let paintings = (0..count).map(|picture| {
-        let (seed, widths) = (options.seed, options.widths.clone());
+        let (seed, widths, formats) = (options.seed, options.widths.clone(), options.formats);
         async move {
-            let painting = tokio::task::spawn_blocking(move || paint(seed, picture, &widths)).await;
+            let painting =
+                tokio::task::spawn_blocking(move || paint(seed, picture, &widths, formats)).await;
             painting.expect("painting does not panic and is not cancelled")
         }
     });
     Ok(stream::iter(paintings).buffered(cores).try_collect().await?)
 }
 
-fn paint(seed: u64, picture: usize, widths: &[u32]) -> Result<Picture, ImagingError> {
+fn paint(
+    seed: u64,
+    picture: usize,
+    widths: &[u32],
+    formats: RenditionFormats,
+) -> Result<Picture, ImagingError> {
     let (width, height) = picture_size(picture);
     let original =
         imaging::encode::jpeg(&landscape::paint(landscape_seed(seed, picture), width, height))?;
     let widths: Vec<u32> =
         rendition_widths(width).into_iter().filter(|width| widths.contains(width)).collect();
-    let render = |watermark| -> Result<Vec<(u32, Bytes)>, ImagingError> {
+    let render = |watermark| -> Result<Vec<File>, ImagingError> {
         let made = imaging::render(&RenderRequest {
             bytes: &original,
             filter: filters::ORIGINAL,
             strength: 100,
             watermark,
             widths: &widths,
+            formats,
             limits: Limits::default(),
         })?;
-        let jpegs = made.into_iter().map(|rendition| Bytes::from(rendition.jpeg));
-        Ok(widths.iter().copied().zip(jpegs).collect())
+        let files = widths.iter().copied().zip(made).flat_map(|(width, made)| {
+            made.into_files().map(move |(format, bytes)| (width, format, Bytes::from(bytes)))
+        });
+        Ok(files.collect())
     };
     let (plain, marked) = (render(false)?, render(true)?);
     Ok(Picture { original: Bytes::from(original), plain, marked })
@@ -73,7 +85,7 @@ pub(super) async fn store_all(
 ) -> Result<(), SeedError> {
     // The first photo of each picture, and of each picture with and without watermark, stores bytes; the others copy from it.
     let mut originals: HashMap<usize, AssetKey> = HashMap::new();
-    let mut renditions: HashMap<(usize, bool, u32), AssetKey> = HashMap::new();
+    let mut renditions: HashMap<(usize, bool, u32, RenditionFormat), AssetKey> = HashMap::new();
     let (mut firsts, mut copies) = (Vec::new(), Vec::new());
     for ((photo, versions), picture) in drawn.population.photos.iter().zip(&drawn.pictures) {
         let painted = &album[*picture];
@@ -87,9 +99,9 @@ pub(super) async fn store_all(
         }
         for version in versions {
             let forms = if version.watermarked { &painted.marked } else { &painted.plain };
-            for (width, bytes) in forms {
-                let to = rendition_key(photo, version, *width);
-                let form = (*picture, version.watermarked, *width);
+            for (width, format, bytes) in forms {
+                let to = rendition_key(photo, version, *width, *format);
+                let form = (*picture, version.watermarked, *width, *format);
                 match renditions.get(&form) {
                     Some(from) => copies.push((*from, to)),
                     None => {
@@ -111,8 +123,13 @@ pub(super) async fn store_all(
     .await
 }
 
-fn rendition_key(photo: &Photo, version: &Version, width: u32) -> AssetKey {
-    AssetKey::Rendition { photo: photo.id, version: version.id, width }
+fn rendition_key(
+    photo: &Photo,
+    version: &Version,
+    width: u32,
+    format: RenditionFormat,
+) -> AssetKey {
+    AssetKey::Rendition { photo: photo.id, version: version.id, width, format }
 }
 
 /// Does the work for each item, a bounded number at a time; stops at the first error.

@@ -188,7 +188,7 @@ fn draw_photos(options: &SeedOptions, users: &mut [User]) -> (PhotoRows, Vec<usi
         let (width, height) = picture_size(picture);
         let id = PhotoId::for_author(author.id, at_ms, random.next_u64());
         let version = Version {
-            id: VersionId::new(at_ms, random.next_u64()),
+            id: VersionId::for_formats(options.formats, at_ms, random.next_u64()),
             photo: id,
             filter: "original".to_owned(),
             strength: 100,

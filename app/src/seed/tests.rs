@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::assets::local::LocalAssets;
-use crate::assets::rendition_widths;
+use crate::assets::rendition_keys;
 use crate::clock::SystemClock;
+use crate::imaging::{self, Limits};
 use crate::model::{Plan, Progress};
 use crate::session::CookieSessions;
 use crate::store::memory::MemoryStore;
@@ -81,11 +82,12 @@ async fn counts_agree_with_rows_and_every_link_leads_to_an_image() {
         let versions = store.versions(entry.id).await.expect("read");
         let author = store.user(card.author.id).await.expect("read").expect("there");
         assert_eq!(versions[0].watermarked, author.plan == Plan::Free);
-        for width in rendition_widths(card.photo.width) {
-            let (photo, version) = (entry.id, versions[0].id);
-            let key = AssetKey::Rendition { photo, version, width };
+        let keys = rendition_keys(entry.id, card.photo.width, versions[0].id);
+        assert_eq!(keys.len() % 2, 0, "both formats of each width");
+        for key in keys {
             let bytes = assets.get(&key).await.expect("read").expect("the rendition is there");
-            assert!(bytes.starts_with(&[0xff, 0xd8, 0xff]), "JPEG");
+            let probe = imaging::probe(&bytes, &Limits::default()).expect("it is a picture");
+            assert_eq!(probe.format.content_type(), key.content_type());
         }
         let key = AssetKey::Original { photo: entry.id, format: card.photo.format };
         assert!(assets.get(&key).await.expect("read").is_some(), "the original is there");
@@ -124,8 +126,8 @@ async fn many_photos_share_the_bytes_of_few_pictures() {
             }
         }
     }
-    // Four pictures: an original each, and two or three widths with and without watermark.
-    assert!((20..=28).contains(&contents.len()), "{} different files", contents.len());
+    // Four pictures: an original each, and two or three widths with and without watermark, as JPEG and as WebP.
+    assert!((36..=52).contains(&contents.len()), "{} different files", contents.len());
 }
 
 #[tokio::test]

@@ -285,14 +285,13 @@ async fn unfinished_versions_are_found(store: &dyn Store) {
             _ => expected.push(first.id),
         }
     }
-    expected.reverse();
     let before_the_last = (START_MS + 1_000_000 + 5 * 1_000) as i64;
     let ids = async |limit| -> Vec<VersionId> {
         let found = good(store.unfinished_versions(before_the_last, limit).await);
         assert!(found.iter().all(|version| version.progress == Progress::Preparing));
         found.into_iter().map(|version| version.id).collect()
     };
-    assert_eq!(ids(50).await, expected, "old and preparing, newest first");
+    assert_eq!(ids(50).await, expected, "old and preparing, oldest first");
     assert_eq!(ids(2).await, expected[..2], "at most the limit");
     assert!(good(store.unfinished_versions(0, 50).await).is_empty(), "none is that old");
 }

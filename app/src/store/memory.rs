@@ -382,7 +382,7 @@ impl Store for MemoryStore {
             version.progress == Progress::Preparing && version.created_at_ms < created_before_ms
         });
         let mut unfinished: Vec<Version> = unfinished.cloned().collect();
-        unfinished.sort_by_key(|version| std::cmp::Reverse((version.created_at_ms, version.id)));
+        unfinished.sort_by_key(|version| (version.created_at_ms, version.id));
         unfinished.truncate(clamp_limit(limit));
         Ok(unfinished)
     }

@@ -126,7 +126,7 @@ pub struct Population {
     pub comments: Vec<Comment>,
 }
 
-/// The verbs. All lists are newest first and take `before`: only ids below it are returned (cursor pages, never offset).
+/// The verbs. Lists are newest first and take `before`: only ids below it are returned (cursor pages, never offset).
 /// `limit` is clamped to 1..=[`PAGE_LIMIT_MAX`].
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -214,7 +214,8 @@ pub trait Store: Send + Sync {
         comment: CommentId,
         author: UserId,
     ) -> StoreResult<bool>;
-    /// Versions still preparing that were created before `created_before_ms`: what a crash left to finish.
+    /// Versions still preparing that were created before `created_before_ms`: what a crash left to finish. Unlike other lists
+    /// oldest first, so that none waits for ever behind younger ones.
     async fn unfinished_versions(
         &self,
         created_before_ms: i64,
@@ -224,10 +225,21 @@ pub trait Store: Send + Sync {
     async fn load(&self, population: &Population) -> StoreResult<()>;
     /// Answers when the backend does.
     async fn ping(&self) -> StoreResult<()>;
-    /// Figures that a backend knows about itself, for /info.json, such as a replica's lag. Most have none.
+    /// Figures that a backend knows about itself, for /info.json and /metrics: use of its connections, a replica's lag.
     async fn facts(&self) -> StoreResult<BTreeMap<String, u64>> {
         Ok(BTreeMap::new())
     }
+}
+
+/// The facts of several nodes as one: figures of the same name are added up.
+pub(crate) async fn summed_facts(nodes: Vec<&dyn Store>) -> StoreResult<BTreeMap<String, u64>> {
+    let mut sums = BTreeMap::new();
+    for node in nodes {
+        for (name, value) in node.facts().await? {
+            *sums.entry(name).or_default() += value;
+        }
+    }
+    Ok(sums)
 }
 
 /// The limit as lists apply it: 1..=[`PAGE_LIMIT_MAX`].

@@ -129,6 +129,10 @@ impl MysqlStore {
         unlocked.map(|_| ()).map_err(failed)
     }
 
+    fn pools(&self) -> Vec<&MySqlPool> {
+        vec![&self.pool]
+    }
+
     async fn reader(&self) -> Result<PoolConnection<Db>, sqlx::Error> {
         self.pool.acquire().await
     }

@@ -18,7 +18,9 @@ use crate::model::{
     Version, VersionId,
 };
 use crate::store::mysql::MysqlStore;
-use crate::store::{LikeOutcome, Population, Store, StoreError, StoreResult, UserChange};
+use crate::store::{
+    LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, summed_facts,
+};
 
 /// How long a writer reads from the primary: far above the usual lag on one network (milliseconds), short enough that most
 /// reads still go to the replicas.
@@ -281,7 +283,8 @@ impl Store for ReplicatedStore {
     }
     async fn facts(&self) -> StoreResult<BTreeMap<String, u64>> {
         let primary = self.primary.position(false).await?;
-        let mut facts = BTreeMap::new();
+        let nodes = std::iter::once(&self.primary).chain(&self.replicas);
+        let mut facts = summed_facts(nodes.map(|node| node as &dyn Store).collect()).await?;
         for (number, replica) in self.replicas.iter().enumerate() {
             let behind = transactions_behind(&primary, &replica.position(true).await?);
             facts.insert(format!("store.replica_{}_transactions_behind", number + 1), behind);

@@ -19,6 +19,7 @@ use crate::model::{
 use crate::store::mysql::{FollowEnd, MysqlStore};
 use crate::store::{
     LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, clamp_limit, is_name_text,
+    summed_facts,
 };
 
 /// A reservation of a name is given up when its account did not come within this time: creating one takes milliseconds.
@@ -313,7 +314,7 @@ impl Store for ShardedStore {
         let found = self.shards.iter();
         let found = found.map(|shard| shard.unfinished_versions(created_before_ms, limit));
         let mut found: Vec<Version> = try_join_all(found).await?.into_iter().flatten().collect();
-        found.sort_by_key(|version| std::cmp::Reverse((version.created_at_ms, version.id)));
+        found.sort_by_key(|version| (version.created_at_ms, version.id));
         found.truncate(limit);
         Ok(found)
     }
@@ -331,6 +332,9 @@ impl Store for ShardedStore {
     }
     async fn ping(&self) -> StoreResult<()> {
         try_join_all(self.shards.iter().map(|shard| shard.ping())).await.map(|_| ())
+    }
+    async fn facts(&self) -> StoreResult<BTreeMap<String, u64>> {
+        summed_facts(self.shards.iter().map(|shard| shard as &dyn Store).collect()).await
     }
 }
 

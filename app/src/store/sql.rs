@@ -4,6 +4,8 @@
 //! (`sql_reads`, `sql_writes`, `sql_store`) and compiled once for each, as child modules of `sqlite` and `mysql`, which
 //! supply the connection types and the one query that the two planners need told differently: the feed.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Author, Comment, Photo, PhotoCard, PhotoId, User, UserId, Version, VersionId};
 use crate::store::{StoreError, is_name_text};
 
@@ -96,6 +98,20 @@ macro_rules! feed_query {
     };
 }
 pub(crate) use feed_query;
+
+/// How far the connections of some pools are in use, as facts: open ones and idle ones, summed, and how many may be open.
+pub(crate) fn pool_facts<'a, D: sqlx::Database>(
+    pools: impl IntoIterator<Item = &'a sqlx::Pool<D>>,
+) -> BTreeMap<String, u64> {
+    let (mut open, mut idle, mut max) = (0, 0, 0);
+    for pool in pools {
+        open += u64::from(pool.size());
+        idle += pool.num_idle() as u64;
+        max += u64::from(pool.options().get_max_connections());
+    }
+    let facts = [("open", open), ("idle", idle), ("max", max)];
+    facts.map(|(name, value)| (format!("store.connections_{name}"), value)).into()
+}
 
 /// Runs `$body` on a pooled connection and names its error.
 macro_rules! reading {

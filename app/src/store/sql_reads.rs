@@ -136,7 +136,7 @@ pub(crate) async fn unfinished_versions(
 ) -> Result<Vec<Version>, SqlError> {
     let rows = sqlx::query_as::<Db, VersionRow>(
         "SELECT id, photo, filter, strength, watermarked, progress, created_at_ms FROM versions \
-         WHERE progress = 'preparing' AND created_at_ms < ? ORDER BY created_at_ms DESC, id DESC LIMIT ?",
+         WHERE progress = 'preparing' AND created_at_ms < ? ORDER BY created_at_ms, id LIMIT ?",
     );
     let rows = rows.bind(created_before_ms).bind(clamp_limit(limit) as i64);
     all(rows.fetch_all(connection).await?)

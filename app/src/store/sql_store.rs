@@ -1,13 +1,15 @@
 //! The trait over SQL: each verb on a pooled connection (reads) or in a transaction (writes).
 //! Compiled once for SQLite and once for MariaDB; `reads`, `writes` and `removal` hold the statements.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::model::{
     Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
     Version, VersionId,
 };
-use crate::store::sql::{reading, writing};
+use crate::store::sql::{pool_facts, reading, writing};
 use crate::store::{LikeOutcome, Population, Store, StoreResult, UserChange};
 
 use super::{Backend, reads, removal, writes};
@@ -126,5 +128,8 @@ impl Store for Backend {
     }
     async fn ping(&self) -> StoreResult<()> {
         reading!(self, "answer", c => reads::ping(c))
+    }
+    async fn facts(&self) -> StoreResult<BTreeMap<String, u64>> {
+        Ok(pool_facts(self.pools()))
     }
 }

@@ -85,6 +85,10 @@ impl SqliteStore {
         Ok(Self { readers, writer })
     }
 
+    fn pools(&self) -> Vec<&SqlitePool> {
+        vec![&self.readers, &self.writer]
+    }
+
     async fn reader(&self) -> Result<PoolConnection<Db>, sqlx::Error> {
         self.readers.acquire().await
     }

@@ -2,9 +2,12 @@
 //!
 //! Views borrow from the domain's types and hold what a template would otherwise have to compute.
 
-use crate::assets::{AssetKey, Assets, rendition_widths};
+use crate::assets::{Assets, RenditionAddresses, rendition_widths};
 use crate::imaging::filters::{self, Filter};
-use crate::model::{Author, Comment, Photo, PhotoCard, Progress, Version, VersionId};
+use crate::model::{
+    Author, Comment, Photo, PhotoCard, Progress, RenditionFormat, RenditionFormats, Version,
+    VersionId,
+};
 
 /// Pictures that are visible without scrolling; the rest load when they come near.
 const EAGER_PICTURES: usize = 2;
@@ -16,8 +19,10 @@ const TONES: u64 = 8;
 pub struct Picture {
     /// The size for browsers that do not choose.
     pub src: String,
-    /// All sizes there are, smallest first.
+    /// All sizes there are as JPEG, smallest first.
     pub srcset: String,
+    /// The same sizes as WebP, for browsers that prefer it; none where only JPEG is stored.
+    pub webp_srcset: Option<String>,
     /// The original's width: with `height` it reserves the right place before a byte has arrived.
     pub width: u32,
     /// The original's height.
@@ -32,26 +37,37 @@ impl Picture {
         preferred_width: u32,
         assets: &dyn Assets,
     ) -> Self {
-        let mut srcset = String::with_capacity(256);
-        let mut src = String::new();
-        for width in rendition_widths(photo.width) {
-            let url = assets.public_url(&AssetKey::Rendition { photo: photo.id, version, width });
-            if !srcset.is_empty() {
-                srcset.push_str(", ");
-            }
-            srcset.push_str(&url);
-            srcset.push_str(match width {
-                320 => " 320w",
-                640 => " 640w",
-                1080 => " 1080w",
-                _ => " 2048w",
-            });
-            if src.is_empty() || width <= preferred_width {
-                src = url;
-            }
+        let addresses = RenditionAddresses::of(photo.id, version, assets);
+        let widths = rendition_widths(photo.width);
+        let fits = widths.iter().rev().find(|width| **width <= preferred_width);
+        let mut src = String::with_capacity(64);
+        addresses.push(*fits.unwrap_or(&widths[0]), RenditionFormat::Jpeg, &mut src);
+        let webp = version.formats() == RenditionFormats::JpegWebp;
+        Self {
+            src,
+            srcset: srcset(&addresses, &widths, RenditionFormat::Jpeg),
+            webp_srcset: webp.then(|| srcset(&addresses, &widths, RenditionFormat::Webp)),
+            width: photo.width,
+            height: photo.height,
         }
-        Self { src, srcset, width: photo.width, height: photo.height }
     }
+}
+
+fn srcset(addresses: &RenditionAddresses, widths: &[u32], format: RenditionFormat) -> String {
+    let mut srcset = String::with_capacity(256);
+    for width in widths {
+        if !srcset.is_empty() {
+            srcset.push_str(", ");
+        }
+        addresses.push(*width, format, &mut srcset);
+        srcset.push_str(match width {
+            320 => " 320w",
+            640 => " 640w",
+            1080 => " 1080w",
+            _ => " 2048w",
+        });
+    }
+    srcset
 }
 
 /// A moment in two forms.

@@ -11,6 +11,7 @@ mod pictures;
 
 use image::RgbImage;
 use photo_app::imaging::{Limits, RenderRequest, filters};
+use photo_app::model::RenditionFormats;
 
 /// A picture of whole numbers, the same on every machine: gradients, steps, and a texture without order.
 pub fn test_card(width: u32, height: u32) -> RgbImage {
@@ -31,6 +32,7 @@ pub fn plain<'a>(bytes: &'a [u8], widths: &'a [u32]) -> RenderRequest<'a> {
         bytes,
         filter: filters::ORIGINAL,
         strength: 100,
+        formats: RenditionFormats::Jpeg,
         watermark: false,
         widths,
         limits: Limits::default(),

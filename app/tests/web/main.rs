@@ -4,6 +4,7 @@
 
 mod budgets;
 mod flow;
+mod links;
 mod pages;
 mod safety;
 mod server;

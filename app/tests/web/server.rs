@@ -57,6 +57,70 @@ async fn a_request_that_takes_too_long_is_given_up_with_a_page() {
     assert_eq!(info["counters"]["errors.upload"], 1);
 }
 
+/// What lies in the asset store, sorted.
+async fn stored(state: &photo_app::state::AppState) -> Vec<String> {
+    let listing = state.assets.list(None, 1_000).await.expect("the assets can be listed");
+    let mut paths: Vec<String> = listing.keys.iter().map(|key| key.path()).collect();
+    paths.sort();
+    paths
+}
+
+#[tokio::test]
+async fn the_sweep_removes_pictures_that_no_row_leads_to() {
+    use photo_app::assets::{AssetKey, rendition_keys};
+    use photo_app::model::{PhotoId, PictureFormat, VersionId};
+    for store in crate::support::STORES {
+        let site = Site::start(store).await;
+        let mut anna = site.person("anna").await;
+        let photo = anna.upload("a.jpg", &jpeg(640, 480), &[]).await.location().to_owned();
+        let photo: PhotoId = photo.trim_start_matches("/p/").parse().expect("an id");
+        let state = &site.state;
+        let kept = stored(state).await;
+        let put = async |key: AssetKey| {
+            state.assets.put(&key, jpeg(64, 64).into()).await.expect("it can be stored");
+            key.path()
+        };
+        // An upload that died after its original, long ago and just now; a removal that died after its rows; a version
+        // of a photo that is still there.
+        let hours_ago = (state.clock.now_ms() - 7_200_000).unsigned_abs();
+        let now = state.clock.now_ms().unsigned_abs();
+        let format = PictureFormat::Jpeg;
+        put(AssetKey::Original { photo: PhotoId::new(hours_ago, 1), format }).await;
+        let young = put(AssetKey::Original { photo: PhotoId::new(now, 2), format }).await;
+        for key in rendition_keys(PhotoId::new(hours_ago, 3), 640, VersionId::new(hours_ago, 3)) {
+            put(key).await;
+        }
+        for key in rendition_keys(photo, 640, VersionId::new(hours_ago, 5)) {
+            put(key).await;
+        }
+        let mut cursor = None;
+        let removed = photo_app::sweep::leftovers(state, &mut cursor).await.expect("it sweeps");
+        assert_eq!((removed, cursor), (1 + 4 + 4, None), "{store}");
+        let mut expected = kept.clone();
+        expected.push(young);
+        expected.sort();
+        assert_eq!(stored(state).await, expected, "{store}");
+        assert!(site.stop().await);
+    }
+}
+
+#[tokio::test]
+async fn the_sweep_does_not_empty_the_store_of_another_database() {
+    use photo_app::assets::AssetKey;
+    use photo_app::model::{PhotoId, PictureFormat};
+    let site = Site::start("memory").await;
+    let hours_ago = (site.state.clock.now_ms() - 7_200_000).unsigned_abs();
+    for number in 0..30 {
+        let photo = PhotoId::new(hours_ago, number);
+        let key = AssetKey::Original { photo, format: PictureFormat::Jpeg };
+        site.state.assets.put(&key, jpeg(64, 64).into()).await.expect("it can be stored");
+    }
+    let refused = photo_app::sweep::leftovers(&site.state, &mut None).await;
+    let refused = refused.expect_err("all photos are unknown").to_string();
+    assert!(refused.contains("30 of 30 photos"), "{refused}");
+    assert_eq!(stored(&site.state).await.len(), 30);
+}
+
 #[tokio::test]
 async fn the_sweep_finishes_what_a_crash_left() {
     use photo_app::assets::AssetKey;
@@ -97,10 +161,10 @@ async fn the_sweep_finishes_what_a_crash_left() {
     state.store.add_photo(&photo, &version).await.expect("the row is added");
     let mut stranger = site.browser();
     stranger.get(&format!("/p/{id}")).await.assert_says(404, "Nothing on this frame");
-    let taken = photo_app::cli::sweep_once(state).await.expect("the sweep runs");
+    let taken = photo_app::sweep::unfinished(state).await.expect("the sweep runs");
     assert_eq!(taken, 1);
     stranger.get(&format!("/p/{id}")).await.assert_says(200, "class=\"rendition\"");
-    assert_eq!(photo_app::cli::sweep_once(state).await.expect("the sweep runs"), 0);
+    assert_eq!(photo_app::sweep::unfinished(state).await.expect("the sweep runs"), 0);
 }
 
 fn photo_app(arguments: &[&str]) -> Command {

@@ -303,6 +303,7 @@ impl Backends {
             env.push(("PHOTO_APP_SESSION_SECRET".into(), secret.into()));
         }
         flag("jobs", stack.jobs.as_str());
+        flag("renditions", stack.renditions.as_str());
         if let Some(address) = self.sqs {
             flag("sqs-endpoint", &format!("http://{address}"));
             flag("sqs-queue-url", &format!("http://{address}/{QUEUE_ACCOUNT}/{QUEUE}"));

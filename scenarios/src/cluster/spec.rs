@@ -92,6 +92,16 @@ words! {
     }
 }
 
+words! {
+    /// The file formats of renditions.
+    RenditionsKind {
+        /// The least work.
+        Jpeg = "jpeg",
+        /// Smaller files beside them, for several times the work.
+        JpegWebp = "jpeg-webp",
+    }
+}
+
 /// Which backends, how many instances, within which limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -108,6 +118,8 @@ pub struct StackSpec {
     pub sessions: SessionsKind,
     /// Who makes renditions.
     pub jobs: JobsKind,
+    /// The file formats of renditions.
+    pub renditions: RenditionsKind,
     /// Web servers.
     pub web_count: u32,
     /// Workers; 0 with inline jobs.
@@ -134,6 +146,7 @@ impl Default for StackSpec {
             cache: CacheKind::None,
             sessions: SessionsKind::Cookie,
             jobs: JobsKind::Inline,
+            renditions: RenditionsKind::Jpeg,
             web_count: 1,
             worker_count: 0,
             balancer: false,

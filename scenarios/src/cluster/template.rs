@@ -12,8 +12,8 @@ use super::ClusterError;
 use super::backends::{Backends, Plan};
 use super::context::ClusterContext;
 use super::spec::{
-    AssetsKind, BudgetSpec, CacheKind, JobsKind, LinkSpec, PopulationSpec, SessionsKind, StackSpec,
-    StoreKind, StoreSpec,
+    AssetsKind, BudgetSpec, CacheKind, JobsKind, LinkSpec, PopulationSpec, RenditionsKind,
+    SessionsKind, StackSpec, StoreKind, StoreSpec,
 };
 
 /// How long seeding may take. A thousand people take seconds on a quiet machine.
@@ -28,6 +28,7 @@ pub struct TemplateKey {
     shards: u32,
     assets: AssetsKind,
     sessions: SessionsKind,
+    renditions: RenditionsKind,
     population: PopulationSpec,
 }
 
@@ -46,6 +47,7 @@ impl TemplateKey {
             shards,
             assets: stack.assets,
             sessions: stack.sessions,
+            renditions: stack.renditions,
             population: stack.population,
         })
     }
@@ -56,6 +58,7 @@ impl TemplateKey {
             store: StoreSpec { kind: self.store, nodes: self.shards },
             assets: self.assets,
             sessions: self.sessions,
+            renditions: self.renditions,
             population: self.population,
             cache: CacheKind::None,
             jobs: JobsKind::Inline,

@@ -317,6 +317,7 @@ fn read_variant(id: String, section: &Section<'_, '_>) -> Option<Variant> {
         cache: word("cache", Stack::CACHES, "none"),
         sessions: word("sessions", Stack::SESSIONS, "cookie"),
         jobs: word("jobs", Stack::JOBS, "inline"),
+        renditions: word("renditions", Stack::RENDITIONS, "jpeg"),
         web_count: section.count("web_count", 1..=most).unwrap_or(1),
         worker_count: section.count("worker_count", 0..=most).unwrap_or(0),
         balancer: section.flag("balancer").unwrap_or(false),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::reconcile::counters_of;
 use crate::cluster::spec::{
     AssetsKind, BudgetSpec, CacheKind, JobsKind, LinkSpec, PopulationSpec, RegionSpec,
-    SessionsKind, StackSpec, StoreKind, StoreSpec,
+    RenditionsKind, SessionsKind, StackSpec, StoreKind, StoreSpec,
 };
 use crate::cluster::{Cluster, ClusterContext};
 use crate::experiment::{Experiment, Links, Stack};
@@ -310,6 +310,8 @@ pub fn plain_spec(stack: &Stack) -> anyhow::Result<StackSpec> {
         cache: CacheKind::parse(stack.cache).with_context(|| unknown(stack.cache))?,
         sessions: SessionsKind::parse(stack.sessions).with_context(|| unknown(stack.sessions))?,
         jobs: JobsKind::parse(stack.jobs).with_context(|| unknown(stack.jobs))?,
+        renditions: RenditionsKind::parse(stack.renditions)
+            .with_context(|| unknown(stack.renditions))?,
         web_count: stack.web_count,
         worker_count: stack.worker_count,
         balancer: stack.balancer,

@@ -9,8 +9,35 @@ use crate::site::{PASSWORD, Site};
 /// A phone of the smallest kind, a phone, a laptop, a projector.
 const WINDOWS: [(u32, u32); 4] = [(320, 640), (375, 812), (1280, 800), (1920, 1080)];
 
+/// Every page that somebody without an account sees.
+pub fn strangers_pages() -> Vec<String> {
+    let paths = ["/", "/explore", "/plans", "/login", "/signup", "/search", "/search?q=a", "/lost"];
+    paths.map(str::to_owned).into()
+}
+
+/// Every page that somebody with an account and a photo sees.
+pub fn members_pages(name: &str, photo: &str) -> Vec<String> {
+    let paths = [
+        "/",
+        "/explore",
+        "/upload",
+        "/account",
+        "/info",
+        "/topology",
+        "/plans",
+        photo,
+        &format!("{photo}/edit"),
+        &format!("/u/{name}"),
+        &format!("/search?q={name}"),
+        "/search?q=nobody",
+        "/?before=0000000000001",
+        "/explore?before=0000000000001",
+    ];
+    paths.map(str::to_owned).into()
+}
+
 /// Uploads a picture with the filter `amber`; gives the path of its page.
-async fn upload(browser: &Browser, site: &Site) -> String {
+pub async fn upload(browser: &Browser, site: &Site) -> String {
     browser.open(&site.at("/upload"), 1280, 800).await;
     let picture = site.picture(960, 640).display().to_string();
     browser.type_into("#picture", &picture).await;
@@ -160,30 +187,16 @@ async fn the_keyboard_leads_everywhere() {
 async fn no_page_is_wider_than_its_window() {
     let site = Site::start().await;
     with_browser(async move |browser| {
-        let strangers = ["/", "/explore", "/plans", "/login", "/signup", "/search?q=a", "/lost"];
-        look_at(&browser, &site, &strangers).await;
-        site.sign_up(&browser, "anna_with_a_name_as_long_as_it").await;
+        look_at(&browser, &site, &strangers_pages()).await;
+        let name = "anna_with_a_name_as_long_as_it";
+        site.sign_up(&browser, name).await;
         let photo = upload(&browser, &site).await;
-        let edit = format!("{photo}/edit");
-        let members = [
-            "/",
-            "/explore",
-            "/upload",
-            "/account",
-            "/info",
-            "/topology",
-            "/plans",
-            &photo,
-            &edit,
-            "/u/anna_with_a_name_as_long_as_it",
-            "/search?q=anna",
-        ];
-        look_at(&browser, &site, &members).await;
+        look_at(&browser, &site, &members_pages(name, &photo)).await;
     })
     .await;
 }
 
-async fn look_at(browser: &Browser, site: &Site, paths: &[&str]) {
+async fn look_at(browser: &Browser, site: &Site, paths: &[String]) {
     for path in paths {
         for (width, height) in WINDOWS {
             browser.open(&site.at(path), width, height).await;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use image::ImageEncoder as _;
 use photo_app::config::Config;
 use photo_app::config::arguments::RawSettings;
 use photo_app::imaging::landscape;
@@ -62,13 +63,37 @@ impl Site {
     pub async fn go_pro(&self, browser: &Browser) {
         browser.open(&self.at("/account"), 1280, 800).await;
         browser.press(".checkout .button").await;
-        browser.until_at(|path| path == "/account").await;
+        // The page was at this address before as well: only its words tell that the plan has changed.
+        browser.until_says(".panel#plan h2", "Plan: Pro").await;
     }
 
     /// A landscape as a PNG file of this size.
     pub fn picture(&self, width: u32, height: u32) -> PathBuf {
         let file = self.folder.path().join(format!("hills-{width}x{height}.png"));
         landscape::paint(7, width, height).save(&file).expect("a PNG can be written");
+        file
+    }
+
+    /// A JPEG file whose end is missing.
+    pub fn broken_picture(&self) -> PathBuf {
+        let file = self.folder.path().join("broken.jpg");
+        let whole = landscape::paint(7, 320, 240);
+        let jpeg = photo_app::imaging::encode::jpeg(&whole).expect("a painting can be encoded");
+        std::fs::write(&file, &jpeg[..jpeg.len() / 2]).expect("a file can be written");
+        file
+    }
+
+    /// [`Site::colours`] as Display P3: the same numbers, which mean stronger colours.
+    pub fn display_p3(&self, width: u32, height: u32) -> PathBuf {
+        let colours =
+            image::open(self.colours(width, height)).expect("a PNG can be read").into_rgb8();
+        let file = self.folder.path().join("display-p3.png");
+        let out = std::fs::File::create(&file).expect("a file can be made");
+        let mut encoder = image::codecs::png::PngEncoder::new(out);
+        let profile = moxcms::ColorProfile::new_display_p3().encode().expect("it can be written");
+        encoder.set_icc_profile(profile).expect("a PNG may carry a profile");
+        let kind = image::ExtendedColorType::Rgb8;
+        encoder.write_image(colours.as_raw(), width, height, kind).expect("a PNG can be written");
         file
     }
 

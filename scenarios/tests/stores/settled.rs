@@ -17,7 +17,8 @@ pub struct Settled(pub ReplicatedStore);
 
 impl Settled {
     async fn settle(&self) -> StoreResult<()> {
-        while self.0.facts().await?.values().any(|behind| *behind > 0) {
+        let behind = |(name, count): (&String, &u64)| name.ends_with("_behind") && *count > 0;
+        while self.0.facts().await?.iter().any(behind) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ok(())

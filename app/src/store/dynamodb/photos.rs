@@ -335,7 +335,7 @@ async fn delete_parts(table: &Table, photo: &Photo) -> StoreResult<Vec<Version>>
     Ok(versions)
 }
 
-/// Four calls, one per partition of unfinished versions; newest first.
+/// Four calls, one per partition of unfinished versions; oldest first.
 pub(super) async fn unfinished(
     table: &Table,
     created_before_ms: i64,
@@ -350,7 +350,7 @@ pub(super) async fn unfinished(
         }
     }
     found.retain(|version| version.created_at_ms < created_before_ms);
-    found.sort_by_key(|version| std::cmp::Reverse((version.created_at_ms, version.id)));
+    found.sort_by_key(|version| (version.created_at_ms, version.id));
     found.truncate(limit);
     Ok(found)
 }

@@ -1,0 +1,105 @@
+//! The upload page with a script: a picture may be chosen, dropped or pasted, is previewed before anything is sent, and its progress
+//! is told; a refusal keeps what was typed.
+
+use crate::browser::{Browser, with_browser};
+use crate::site::Site;
+
+/// Hands the page a painted picture the way a person does who drags one in or pastes one: as files of a DataTransfer.
+async fn hand_over(browser: &Browser, how: &str, name: &str, kind: &str) {
+    let script = format!(
+        "return (async () => {{ const canvas = new OffscreenCanvas(480, 320); \
+         const pen = canvas.getContext('2d'); pen.fillStyle = '#2f5d62'; pen.fillRect(0, 0, 480, 320); \
+         const blob = await canvas.convertToBlob({{ type: 'image/jpeg', quality: 0.9 }}); \
+         const files = new DataTransfer(); \
+         files.items.add(new File([blob], '{name}', {{ type: '{kind}' }})); \
+         const event = '{how}' === 'paste' \
+           ? new ClipboardEvent('paste', {{ clipboardData: files, bubbles: true, cancelable: true }}) \
+           : new DragEvent('{how}', {{ dataTransfer: files, bubbles: true, cancelable: true }}); \
+         ('{how}' === 'paste' ? document.body : document.querySelector('.drop')).dispatchEvent(event); \
+         return event.defaultPrevented; }})()"
+    );
+    browser.script(&script).await;
+}
+
+const PREVIEWED: &str = "document.querySelector('.compare-after').naturalWidth === 480";
+
+#[tokio::test]
+async fn a_picture_may_be_dropped_or_pasted() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        site.sign_up(&browser, "anna").await;
+        for how in ["drop", "paste"] {
+            browser.open(&site.at("/upload"), 1280, 800).await;
+            browser.requested().await;
+            hand_over(&browser, how, "hills.jpg", "image/jpeg").await;
+            browser.until(PREVIEWED).await;
+            browser.press(".swatch:has(input[value=dusk])").await;
+            let shown = "return getComputedStyle(document.querySelector('.compare-after')).filter";
+            let shown = browser.script(shown).await;
+            assert!(shown.as_str().is_some_and(|css| css.contains("hue-rotate")), "{shown}");
+            let sent: Vec<_> = browser.requested().await;
+            assert!(
+                sent.iter().all(|url| url.starts_with("blob:")),
+                "nothing is sent yet: {sent:?}"
+            );
+            browser.press("form.upload .button.large").await;
+            browser.until_at(|path| path.starts_with("/p/")).await;
+            browser.until("document.querySelector('img.rendition').naturalWidth > 0").await;
+        }
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_picture_is_told_on_the_page_and_nothing_typed_is_lost() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        site.sign_up(&browser, "anna").await;
+        browser.open(&site.at("/upload"), 1280, 800).await;
+        let broken = site.broken_picture().display().to_string();
+        browser.type_into("#picture", &broken).await;
+        browser.type_into("#caption", "Hills in the morning").await;
+        browser.press("form.upload .button.large").await;
+        browser.until("document.querySelector('p.mistake')").await;
+        let told = browser.find("p.mistake").await.text().await.expect("it has words");
+        assert!(told.contains("try"), "it says what to do: {told}");
+        let typed = "return document.querySelector('#caption').value";
+        assert_eq!(browser.script(typed).await, "Hills in the morning");
+        // The button works again, and another picture goes through.
+        let whole = site.picture(480, 320).display().to_string();
+        browser.script("document.querySelector('#picture').value = ''").await;
+        browser.type_into("#picture", &whole).await;
+        browser.press("form.upload .button.large").await;
+        browser.until_at(|path| path.starts_with("/p/")).await;
+        browser.until_says("h1", "Hills in the morning").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_browser_takes_webp_and_the_size_that_it_needs() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        site.sign_up(&browser, "anna").await;
+        let photo = crate::pages::upload(&browser, &site).await;
+        let source = "return document.querySelector('img.rendition').currentSrc";
+        for (width, wanted) in [(375, "/640.webp"), (1280, "/640.webp")] {
+            browser.open(&site.at(&photo), width, 800).await;
+            browser.until("document.querySelector('img.rendition').complete").await;
+            let source = browser.script(source).await;
+            assert!(source.as_str().is_some_and(|url| url.ends_with(wanted)), "{width}: {source}");
+        }
+        // Before the picture has arrived its place is kept: nothing moves.
+        let shift = "return new Promise((resolve) => { let sum = 0; \
+             new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; }) \
+               .observe({ type: 'layout-shift', buffered: true }); \
+             requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum))); })";
+        for path in ["/", "/explore", &photo] {
+            browser.open(&site.at(path), 1280, 800).await;
+            let shift = browser.script(shift).await.as_f64().expect("a number");
+            assert!(shift < 0.01, "{path} moves by {shift}");
+        }
+    })
+    .await;
+}
