@@ -169,11 +169,15 @@ pub fn wants_json(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
 }
 
+/// Whether the person's browser came by HTTPS. Behind a balancer that ends TLS this header says so; a client that forges it harms
+/// only itself.
+pub fn is_https(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+}
+
 /// The Set-Cookie header of a session, or of its end.
 pub fn session_cookie(headers: &HeaderMap, value: Option<&str>) -> HeaderValue {
-    // Behind a balancer that ends TLS this header says so; a client that forges it harms only itself.
-    let https = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let secure = if https { "; Secure" } else { "" };
+    let secure = if is_https(headers) { "; Secure" } else { "" };
     let (value, age_s) = match value {
         Some(value) => (value, crate::session::LIFETIME_S),
         None => ("", 0),

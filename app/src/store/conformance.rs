@@ -11,10 +11,14 @@ use crate::model::{
 };
 use crate::store::{Population, Store, StoreError, StoreResult, UserChange};
 
+#[path = "conformance_budgets.rs"]
+mod budgets;
 #[path = "conformance_feeds.rs"]
 mod feeds;
 #[path = "conformance_photos.rs"]
 mod photos;
+
+pub use budgets::reading_costs;
 
 /// The Unix time of the made-up rows: fixed, so that a failure repeats.
 pub(crate) const START_MS: u64 = 1_750_000_000_000;

@@ -142,6 +142,29 @@ async fn the_watermark_follows_the_plan_at_the_time_of_saving() {
 }
 
 #[tokio::test]
+async fn going_pro_makes_one_twin_of_each_look_however_often_it_is_asked_for() {
+    for store in STORES {
+        let site = Site::start(store).await;
+        let mut anna = site.person("anna").await;
+        let photo = upload(&mut anna, "Twice").await;
+        let versions = format!("/p/{photo}/versions");
+        for (filter, strength) in [("sepia", "80"), ("sepia", "80"), ("dusk", "100")] {
+            anna.post(&versions, &[("filter", filter), ("strength", strength)]).await.location();
+        }
+        let edit = format!("/p/{photo}/edit");
+        for _ in 0..2 {
+            anna.post("/account/plan", &[("plan", "pro")]).await.location();
+            // The picture as it was uploaded, sepia once, dusk.
+            let looks = |page: &str| page.matches("<li class=\"version-card").count() == 3;
+            let clean = |page: &str| !page.contains("watermark</span>");
+            anna.until(&edit, |page| looks(page) && clean(page)).await;
+        }
+        anna.get("/account").await.assert_says(200, "Make my photos again without it");
+        assert!(site.stop().await);
+    }
+}
+
+#[tokio::test]
 async fn an_account_is_made_changed_and_ended() {
     for store in STORES {
         let site = Site::start(store).await;

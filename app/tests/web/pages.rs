@@ -198,4 +198,18 @@ async fn operators_see_health_settings_and_counters() {
     let metrics = browser.get("/metrics").await.text();
     let line = "photo_app_requests_total{route=\"explore\",status=\"200\"} 3";
     assert!(metrics.contains(line), "{metrics}");
+    for line in [
+        "photo_app_jobs_waiting 0.0",
+        "photo_app_jobs_in_work 0.0",
+        "photo_app_jobs_oldest_age_seconds 0.0",
+        // Sixteen readers and the writer.
+        "photo_app_store_facts{name=\"store.connections_max\"} 17.0",
+        "photo_app_job_duration_seconds_count 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    let mut anna = site.person("anna").await;
+    anna.upload("a.jpg", &jpeg(64, 48), &[]).await.location();
+    let metrics = browser.get("/metrics").await.text();
+    assert!(metrics.contains("photo_app_job_duration_seconds_count 1"), "{metrics}");
 }

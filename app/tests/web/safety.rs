@@ -67,7 +67,13 @@ async fn every_answer_carries_the_security_headers() {
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
         assert_eq!(answer.header(header::X_FRAME_OPTIONS), "DENY");
         assert_eq!(answer.header("x-request-id").len(), 16);
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+        assert!(answer.header("permissions-policy").contains("geolocation=()"));
+        // A promise about HTTPS, made only to those who came by it.
+        assert_eq!(answer.header(header::STRICT_TRANSPORT_SECURITY), "");
     }
+    let answer = browser.get_with("/", &[("x-forwarded-proto", "https")]).await;
+    assert_eq!(answer.header(header::STRICT_TRANSPORT_SECURITY), "max-age=31536000");
     let answer = browser.get_with("/", &[("x-request-id", "from-outside-7")]).await;
     assert_eq!(answer.header("x-request-id"), "from-outside-7");
     let page = browser.get("/").await.text();

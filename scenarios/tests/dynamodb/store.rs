@@ -49,6 +49,29 @@ async fn the_store_keeps_its_promises_on_four_nodes() {
     assert_eq!(info["operations"].get("Scan"), None, "no verb scans");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_takes_a_fixed_number_of_calls() {
+    let partitions = Partitions::start(2).await;
+    let store = partitions.store("counted").await;
+    let calls = async || {
+        let info = partitions.info().await;
+        let operations = info["operations"].as_object().expect("operations").values();
+        operations.map(|count| count.as_u64().expect("a number")).sum()
+    };
+    let costs = photo_app::store::conformance::reading_costs(&store, calls).await;
+    for (verb, cost) in &costs {
+        let most = match *verb {
+            // A list of ids, then photos and the reader's likes, a hundred at once: two calls for 55 rows.
+            "photo_page home" | "photo_page profile" => 3,
+            // The newest ids lie in four partitions, each asked for its share and perhaps once more.
+            "photo_page explore" => 8,
+            "user_by_name" => 2,
+            _ => 1,
+        };
+        assert!((1..=most).contains(cost), "{verb} takes {cost}: {costs:?}");
+    }
+}
+
 async fn add_photo(stores: &[&dyn Store], by: &User, number: u64) -> PhotoId {
     let (photo, version) = photo(by, number);
     for store in stores {

@@ -1,6 +1,7 @@
 //! The stores on real MariaDB servers - one, replicated, sharded - and the cache on a real Redis: the conformance lists, and
 //! what only several servers can show. Services are private instances; without them the tests say that they are skipped.
 
+mod budgets;
 mod replicated;
 mod settled;
 
