@@ -9,6 +9,7 @@ pub mod buffers;
 pub mod decode;
 pub mod encode;
 pub mod filters;
+pub mod jpeg;
 pub mod kernels;
 pub mod landscape;
 pub mod orient;

@@ -1,6 +1,6 @@
 //! The ordered list of steps from uploaded bytes to finished renditions.
 //!
-//! One decode; the ladder of sizes, each from the next larger one; every size turned, filtered and marked by itself. The
+//! One decode, of no more pixels than are needed; the ladder of sizes, each from the next larger one; every size turned, filtered and marked by itself. The
 //! filter comes after the resize: that is what a browser does with the preview, and it is the smaller picture.
 //! (Linear filters commute with resizing but for rounding; clamping ones differ where the filter clips.)
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
@@ -108,8 +108,8 @@ fn upright(
     probe: &Probe,
     (width, height): (u32, u32),
 ) -> Result<RgbImage, ImagingError> {
-    let stored = decode::decode_with(bench, request.bytes, probe, &request.limits)?;
     let lying = if probe.orientation.swaps_sides() { (height, width) } else { (width, height) };
+    let stored = decode::decode_for(bench, request.bytes, probe, &request.limits, lying.0)?;
     let mut small = if stored.dimensions() == lying {
         stored
     } else {

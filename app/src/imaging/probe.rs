@@ -135,6 +135,11 @@ impl<'a> JpegSegments<'a> {
         Self { bytes, position: 2 }
     }
 
+    /// What follows the last segment.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.position..]
+    }
+
     /// Marker and contents; `None` when the bytes end or are no segment. End of image (D9) has no contents.
     pub(super) fn next_segment(&mut self) -> Option<(u8, &'a [u8])> {
         loop {

@@ -1,11 +1,13 @@
 //! Pictures in, pictures out: the imaging room judged from outside.
 //!
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
-//! compares whole pictures with stored ones; `formats` checks which files are understood; `bad_input` that no file does harm.
+//! compares whole pictures with stored ones; `formats` checks which files are understood; `jpeg` holds
+//! the scaled JPEG decoder against another one; `bad_input` that no file does harm.
 //! `UPDATE_GOLDEN=1 cargo nextest run -p photo-app --test golden` stores new pictures; look at them before committing.
 
 mod bad_input;
 mod formats;
+mod jpeg;
 mod kernels;
 mod pictures;
 

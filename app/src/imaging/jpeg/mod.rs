@@ -1,0 +1,126 @@
+//! JPEG straight to a fraction of its size: each 8x8 block becomes NxN pixels, for N from 1 to 7, in the DCT domain.
+//!
+//! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
+//! bits are read (`entropy`), only the low frequencies of each block are turned into pixels (`transform`), chroma comes out at the
+//! size of luma without an upsampling step, and rows of planes become RGB (`colour`). `frame` reads the headers and says what is
+//! for this decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
+//! cameras and phones write. All else (progressive, CMYK, odd sampling) is [`None`], and `decode` takes zune-jpeg and the full size.
+//!
+//! The N-point inverse DCT of the first N coefficients keeps the frequencies that NxN pixels can show and drops the others, as
+//! libjpeg 7 and later do. `docs/decisions/jpeg-crates.md` has the figures.
+
+mod colour;
+mod entropy;
+mod frame;
+mod transform;
+
+use fearless_simd::Level;
+
+use self::entropy::{Bits, Tables};
+use self::frame::Component;
+pub use self::frame::Frame;
+use self::transform::{Block, Shape};
+
+/// Why the entropy-coded data cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage(pub &'static str);
+
+/// The size of the picture at `eighths` of its own: rounded up, as all of libjpeg's kin do.
+pub fn scaled_size(width: u32, height: u32, eighths: u32) -> (u32, u32) {
+    let scaled = |side: u32| (u64::from(side) * u64::from(eighths)).div_ceil(8) as u32;
+    (scaled(width), scaled(height))
+}
+
+/// Decodes to `eighths` (1 to 7) of the size, with the instructions of `level`. `pixels` takes RGB rows without gaps, of
+/// [`scaled_size`].
+///
+/// # Errors
+/// The data end early, or hold codes that are none.
+pub fn decode(
+    frame: &Frame<'_>,
+    eighths: u32,
+    level: Level,
+    pixels: &mut [u8],
+) -> Result<(), Damage> {
+    let (width, height) = scaled_size(frame.width, frame.height, eighths);
+    assert!((1..8).contains(&eighths), "full size is not for this decoder");
+    assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
+    fearless_simd::dispatch!(level, _simd => run(frame, eighths as usize, width as usize, pixels))
+}
+
+/// One component while it is decoded: its tables, and the pixels of one row of MCUs.
+struct Plane<'a> {
+    component: &'a Component,
+    shape: Shape,
+    /// The last DC value.
+    predicted: i32,
+    stride: usize,
+    samples: Vec<u8>,
+}
+
+#[inline(always)]
+fn run(frame: &Frame<'_>, eighths: usize, width: usize, pixels: &mut [u8]) -> Result<(), Damage> {
+    let scan = entropy::Scan::new(frame)?;
+    let tables = Tables::new(frame);
+    let mut planes: Vec<Plane<'_>> = Vec::with_capacity(3);
+    for component in &frame.components {
+        let side = |most: usize, own: usize| eighths * most / own;
+        let (across, down) =
+            (side(frame.across_max, component.across), side(frame.down_max, component.down));
+        // A block is written in whole vectors: what runs over the end of a row must not meet the next one's beginning.
+        let stride = frame.mcus_across() * component.across * across + transform::LANES_MAX;
+        planes.push(Plane {
+            component,
+            shape: Shape::new(across, down, &component.quantization),
+            predicted: 0,
+            stride,
+            samples: vec![0; stride * component.down * down],
+        });
+    }
+    let mcu_rows = eighths * frame.down_max;
+    let mut block = Block::default();
+    let mut bits = Bits::default();
+    let mut segments = scan.segments();
+    let mut until_restart = 0;
+    for rows in pixels.chunks_mut(width * 3 * mcu_rows) {
+        for mcu in 0..frame.mcus_across() {
+            if until_restart == 0 {
+                bits.check()?;
+                bits = segments.next().ok_or(Damage("its data end early"))?;
+                until_restart = frame.restart_interval;
+                for plane in &mut planes {
+                    plane.predicted = 0;
+                }
+            }
+            until_restart -= 1;
+            for plane in &mut planes {
+                mcu_of(plane, &tables, &mut bits, &mut block, mcu)?;
+            }
+        }
+        bits.check()?;
+        colour::rows_to_rgb(&planes, width, rows);
+    }
+    bits.check()
+}
+
+/// The blocks of one component in one MCU.
+#[inline(always)]
+fn mcu_of(
+    plane: &mut Plane<'_>,
+    tables: &Tables,
+    bits: &mut Bits<'_>,
+    block: &mut Block,
+    mcu: usize,
+) -> Result<(), Damage> {
+    let component = plane.component;
+    let (dc, ac) = (&tables.dc[component.dc_table], &tables.ac[component.ac_table]);
+    for down in 0..component.down {
+        for across in 0..component.across {
+            let last = bits.block(dc, ac, &mut plane.predicted, block)?;
+            let column = (mcu * component.across + across) * plane.shape.across;
+            let at = down * plane.shape.down * plane.stride + column;
+            plane.shape.render(block, last, &mut plane.samples[at..], plane.stride);
+        }
+    }
+    Ok(())
+}
