@@ -2,18 +2,21 @@
 #   make demo    install what is missing, build, run the four experiments quickly, write the report
 #   make test    install what is missing, run every check and every test
 #   make bench   criterion microbenchmarks of the four layers
+#   make bench-peers  our imaging beside Pillow, OpenCV and libvips, in interleaved rounds
 #   make lint    format, clippy, docs, dependencies
 #   make setup   only install what is missing
-.PHONY: demo test bench lint setup doctor
+.PHONY: demo test bench bench-peers lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
 # Extra words for the demo's run: make demo RUN_FLAGS="--seed 7"
 RUN_FLAGS ?=
+# Extra words for the comparison: make bench-peers PEERS_FLAGS="--rounds 5 --only sepia"
+PEERS_FLAGS ?=
 
 .PHONY: help
 help:
-	@sed -n '2,7s/^#  //p' Makefile
+	@sed -n '2,8s/^#  //p' Makefile
 
 setup:
 	@scenarios/setup.sh demo
@@ -44,3 +47,13 @@ test:
 
 bench:
 	$(CARGO) bench --package benches
+
+# Our imaging beside Pillow, OpenCV and libvips, which go into a Python environment of their own below target/.
+PEERS := target/tools/peers
+bench-peers:
+	$(CARGO) build --release --package benches --bin rounds
+	test -x $(PEERS)/bin/python || python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy opencv-python-headless pillow 'pyvips[binary]' || \
+	 echo "bench-peers: not all peers could be installed; those that are missing are left out" >&2
+	target/release/rounds paint target/tools/peers.jpg
+	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg $(PEERS_FLAGS)

@@ -96,6 +96,7 @@ pub fn router(state: &AppState) -> Router {
     r.post(s, "/p/{photo}/comments/{comment}/delete", "comment_delete", social::delete_comment);
     r.get(s, "/p/{photo}/edit", "edit_page", versions::edit_page);
     r.post(s, "/p/{photo}/edit", "edit", photo::edit);
+    r.get(s, "/p/{photo}/preview", "preview", versions::preview);
     r.post(s, "/p/{photo}/versions", "version", versions::add_version);
     r.post(s, "/p/{photo}/versions/{version}/delete", "version_delete", versions::delete_version);
     r.post(s, "/p/{photo}/publish", "publish", versions::publish);
@@ -153,13 +154,24 @@ fn finish(routes: Routes, state: &AppState) -> Router {
         .and(NotForContentType::const_new("application/octet-stream"));
     routes
         .router
-        .fallback(async || AppError::NotFound("this page"))
+        .fallback(no_page)
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(observer, observe))
         .with_state(state.clone())
+}
+
+/// An address with a slash too many leads to the one without; everything else is no page.
+async fn no_page(uri: http::Uri) -> Result<Response, AppError> {
+    let trimmed = uri.path().trim_end_matches('/');
+    // Another slash at the front would make it an address of somebody else's.
+    let ours = trimmed.len() > 1 && !trimmed.starts_with("//");
+    if ours && trimmed.len() < uri.path().len() {
+        return Ok(crate::routes::see_other(trimmed));
+    }
+    Err(AppError::NotFound("this page"))
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {

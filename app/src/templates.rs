@@ -39,6 +39,8 @@ pub fn page_with(status: StatusCode, template: &impl Template) -> AppResult<Resp
 pub struct LandingPage<'a> {
     /// Nobody, but the layout asks.
     pub viewer: Option<&'a Viewer>,
+    /// What has just been done.
+    pub done: Option<&'a str>,
     /// The newest photos.
     pub cards: Vec<CardView<'a>>,
 }
@@ -85,6 +87,8 @@ pub struct ProfilePage<'a> {
     pub following: bool,
     /// Whether it is the viewer's own page.
     pub own: bool,
+    /// What has just been done.
+    pub done: Option<&'a str>,
     /// Their photos.
     pub cards: Vec<CardView<'a>>,
     /// The link to older photos.
@@ -162,6 +166,12 @@ pub struct EditPage<'a> {
     pub choice: FilterChoice,
     /// Whether new versions get the watermark.
     pub free: bool,
+    /// The caption, as it is or as it was typed.
+    pub caption: &'a str,
+    /// The description, likewise.
+    pub alt: &'a str,
+    /// What has just been done.
+    pub done: Option<&'a str>,
     /// What has to be done differently.
     pub mistake: Option<&'a str>,
 }
@@ -182,8 +192,28 @@ pub struct SignupPage<'a> {
     pub name: &'a str,
     /// What was typed before a mistake.
     pub display_name: &'a str,
-    /// What has to be done differently.
-    pub mistake: Option<&'a str>,
+    /// Where to go afterwards.
+    pub next: &'a str,
+    /// What has to be done differently, field by field.
+    pub mistakes: SignupMistakes,
+}
+
+/// What is wrong with the fields of a sign-up.
+#[derive(Debug, Default)]
+pub struct SignupMistakes {
+    /// With the name in addresses.
+    pub name: Option<String>,
+    /// With the name on pages.
+    pub display_name: Option<String>,
+    /// With the password.
+    pub password: Option<String>,
+}
+
+impl SignupMistakes {
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.display_name.is_none() && self.password.is_none()
+    }
 }
 
 /// An account of old.
@@ -208,15 +238,32 @@ pub struct AccountPage<'a> {
     pub viewer: Option<&'a Viewer>,
     /// The account.
     pub person: &'a User,
+    /// The name on pages, as it is or as it was typed.
+    pub display_name: &'a str,
     /// What has just been done.
     pub done: Option<&'a str>,
-    /// What has to be done differently.
-    pub mistake: Option<&'a str>,
+    /// What has to be done differently, and in which of the page's forms.
+    pub mistake: Option<(AccountForm, &'a str)>,
     /// Whether a new password ends the other sessions.
     pub ends_sessions: bool,
 }
 
+/// The forms of the account page that may be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountForm {
+    /// The name on pages.
+    Rename,
+    /// The password.
+    Password,
+    /// The end.
+    Delete,
+}
+
 impl AccountPage<'_> {
+    /// What is wrong with this form.
+    fn mistake_in(&self, form: AccountForm) -> Option<&str> {
+        self.mistake.filter(|(found, _)| *found == form).map(|(_, mistake)| mistake)
+    }
     fn pro(&self) -> bool {
         self.person.plan == Plan::Pro
     }

@@ -31,7 +31,8 @@ document.addEventListener("submit", async (event) => {
     if (form.matches(".like")) {
       button.classList.toggle("on", state.on);
       button.querySelector(".count").textContent = state.like_count;
-      button.querySelector(".sr").textContent = state.on ? " likes; you like this" : " likes; like this photo";
+      const likes = state.like_count === 1 ? " like" : " likes";
+      button.querySelector(".sr").textContent = likes + (state.on ? "; you like this" : "; like this photo");
     } else {
       button.classList.toggle("quiet", state.on);
       button.textContent = state.on ? "Following" : "Follow";
@@ -71,6 +72,7 @@ function followCompare(compare) {
     if (image.complete && image.naturalWidth) sized();
   }
   compare.hidden = !after.hasAttribute("src");
+  after.addEventListener("error", () => { compare.hidden = true; });
   return {
     after,
     show(url) {
@@ -95,6 +97,7 @@ function followFilters(form, preview) {
   form.addEventListener("input", (event) => {
     if (event.target.matches("#strength, input[name=filter]")) show();
   });
+  window.addEventListener("pageshow", show);
   show();
 }
 
@@ -102,15 +105,30 @@ function followUpload(form, compare) {
   const input = form.querySelector("input[type=file]");
   const drop = form.querySelector(".drop");
   const progress = form.querySelector(".upload-progress");
+  const samples = [...form.querySelectorAll(".swatch img")].map((image) => [image, image.src]);
+  const label = form.querySelector(".drop label strong");
   let shown = null;
+
+  // What the browser cannot show is no picture, or one of a kind that is not accepted.
+  compare.after.addEventListener("error", () => {
+    if (!shown) return;
+    for (const [image, src] of samples) image.src = src;
+    input.setCustomValidity("This file cannot be shown. Choose a JPEG, PNG or WebP picture.");
+    input.reportValidity();
+  });
 
   const showPicture = () => {
     const file = input.files[0];
     if (shown) URL.revokeObjectURL(shown);
     shown = file ? URL.createObjectURL(file) : null;
     compare.show(shown);
-    if (!file) return;
-    for (const image of form.querySelectorAll(".swatch img")) image.src = shown;
+    label.textContent = file ? "Choose another picture" : "Choose a picture";
+    input.setCustomValidity("");
+    if (!file) {
+      for (const [image, src] of samples) image.src = src;
+      return;
+    }
+    for (const [image] of samples) image.src = shown;
     const max = Number(form.dataset.bytesMax);
     input.setCustomValidity(file.size > max ? `This file is larger than ${Math.floor(max / 1048576)} MB. Choose a smaller one.` : "");
     input.reportValidity();
@@ -124,6 +142,8 @@ function followUpload(form, compare) {
     showPicture();
   };
   input.addEventListener("change", showPicture);
+  // Coming back from another page the browser fills the form again, without telling anybody.
+  window.addEventListener("pageshow", () => { if (input.files.length) showPicture(); });
   for (const name of ["dragenter", "dragover"]) {
     drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   }
@@ -147,7 +167,12 @@ function followUpload(form, compare) {
       words.textContent = share < 100 ? `${share} %` : "Developing ...";
     });
     request.addEventListener("load", () => {
-      if (request.responseURL && new URL(request.responseURL).pathname !== location.pathname) {
+      const path = request.responseURL ? new URL(request.responseURL).pathname : location.pathname;
+      if (path === "/login") {
+        complain("You have been logged out meanwhile. Log in again in another tab, then press Publish here: nothing is lost.");
+        return;
+      }
+      if (path !== location.pathname) {
         location.href = request.responseURL;
         return;
       }
@@ -187,6 +212,27 @@ async function waitForPhoto(main) {
   }
 }
 
+// What is typed into a field marked as draft is kept for this tab until its form has been accepted, so that another form of the
+// page, or a login in between, does not lose it.
+function keepDrafts() {
+  const afterLogin = document.referrer && new URL(document.referrer).pathname === "/login";
+  for (const field of document.querySelectorAll("[data-draft]")) {
+    const key = `draft ${location.pathname} ${field.name}`;
+    const kept = JSON.parse(sessionStorage.getItem(key) || "null");
+    const unchanged = kept && kept.base === field.value;
+    if (unchanged && (!kept.sent || afterLogin)) field.value = kept.value;
+    else sessionStorage.removeItem(key);
+    const base = field.defaultValue;
+    const keep = (sent) => {
+      if (field.value === base) sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, JSON.stringify({ base, value: field.value, sent }));
+    };
+    field.addEventListener("input", () => keep(false));
+    field.form.addEventListener("submit", () => keep(true));
+  }
+}
+
+keepDrafts();
 const pictures = document.querySelector(".compare");
 const compare = pictures ? followCompare(pictures) : null;
 const upload = document.querySelector("form.upload");

@@ -7,8 +7,10 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use photo_app::imaging::buffers::Workbench;
 use photo_app::imaging::filters::{self, Filter, Function, Step};
 use photo_app::imaging::kernels::{Program, instruction_sets};
+use photo_app::imaging::spatial::{Raster, Sharpen, Vignette};
 use photo_app::imaging::{
     Limits, RenderRequest, decode, encode, landscape, orient, probe, render, resize, watermark,
 };
@@ -70,6 +72,30 @@ fn kernels(criterion: &mut Criterion) {
     }
 }
 
+fn spatial(criterion: &mut Criterion) {
+    for (size, width, height) in SIZES {
+        let mut picture = landscape::paint(3, width, height);
+        let mut group = criterion.benchmark_group(format!("spatial {size}"));
+        group.sample_size(10).throughput(Throughput::Elements(u64::from(width * height)));
+        let (sharpen, vignette) = (Sharpen::new(1.0), Vignette::new(0.6));
+        for (set, level) in instruction_sets() {
+            group.bench_function(BenchmarkId::new("sharpen", set), |bencher| {
+                bencher.iter(|| sharpen.apply_with(level, &mut Raster::of(&mut picture)));
+            });
+            group.bench_function(BenchmarkId::new("vignette", set), |bencher| {
+                bencher.iter(|| vignette.apply_with(level, &mut Raster::of(&mut picture)));
+            });
+        }
+        group.bench_function("sharpen/readable twin", |bencher| {
+            bencher.iter(|| sharpen.apply_scalar(&mut Raster::of(&mut picture)));
+        });
+        group.bench_function("vignette/readable twin", |bencher| {
+            bencher.iter(|| vignette.apply_scalar(&mut Raster::of(&mut picture)));
+        });
+        group.finish();
+    }
+}
+
 fn stages(criterion: &mut Criterion) {
     let limits = Limits::default();
     let picture = landscape::paint(3, 4_000, 3_000);
@@ -81,6 +107,16 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("decode jpeg", |bencher| {
         bencher.iter(|| decode::decode(black_box(&jpeg), &found, &limits));
     });
+    // What the pipeline asks for: a picture of at least this width.
+    for width in [2_048, 1_080, 320] {
+        group.bench_function(BenchmarkId::new("decode jpeg for", width), |bencher| {
+            let mut bench = Workbench::default();
+            bencher.iter(|| {
+                let made = decode::decode_for(&mut bench, black_box(&jpeg), &found, &limits, width);
+                bench.recycle(made.expect("a whole picture"));
+            });
+        });
+    }
     group.bench_function("encode jpeg", |bencher| bencher.iter(|| encode::jpeg(&picture)));
     for width in [2_048, 1_080, 320] {
         group.bench_function(BenchmarkId::new("resize", width), |bencher| {
@@ -192,7 +228,7 @@ mod peers {
     }
 }
 
-criterion_group!(own, kernels, stages, pipeline);
+criterion_group!(own, kernels, spatial, stages, pipeline);
 #[cfg(not(feature = "peers"))]
 criterion_main!(own);
 #[cfg(feature = "peers")]

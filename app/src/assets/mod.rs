@@ -15,14 +15,25 @@ use bytes::Bytes;
 
 use crate::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
 
-/// The ladder of rendition widths in pixels; a photo gets each one up to its own width, and always the smallest.
+/// The ladder of rendition widths in pixels; a photo gets each one up to its own width, and its own width under the name of the
+/// next one.
 pub const RENDITION_WIDTHS: [u32; 4] = [320, 640, 1080, 2048];
 
-/// The widths of the ladder that a photo of this width gets, ascending. A photo narrower than the smallest one keeps its
-/// own width under that name.
+/// The widths of the ladder that a photo of this width gets, ascending. Where the photo is wider than the last one that it
+/// reaches, the next one holds it at its own width, so that no pixel is lost; a gain of less than a tenth is not worth a file.
 pub fn rendition_widths(photo_width: u32) -> Vec<u32> {
-    let reached = |width: &u32| *width <= photo_width.max(RENDITION_WIDTHS[0]);
-    RENDITION_WIDTHS.into_iter().filter(reached).collect()
+    let mut widths = Vec::with_capacity(RENDITION_WIDTHS.len());
+    for width in RENDITION_WIDTHS {
+        let so_far = widths.last().copied().unwrap_or(0);
+        if width > photo_width && u64::from(photo_width) * 10 <= u64::from(so_far) * 11 {
+            break;
+        }
+        widths.push(width);
+        if width >= photo_width {
+            break;
+        }
+    }
+    widths
 }
 
 /// The keys of every rendition that a version of a photo of this width has, smallest first.
@@ -200,4 +211,30 @@ pub trait Assets: Send + Sync {
     fn public_url(&self, key: &AssetKey) -> String;
     /// Answers when the backend does.
     async fn ping(&self) -> Result<(), AssetError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_keeps_its_own_width_where_that_is_worth_a_file() {
+        for (photo, widths) in [
+            (1, &[320][..]),
+            (320, &[320]),
+            (352, &[320]),
+            (353, &[320, 640]),
+            (512, &[320, 640]),
+            (640, &[320, 640]),
+            (704, &[320, 640]),
+            (1_000, &[320, 640, 1_080]),
+            (1_080, &[320, 640, 1_080]),
+            (1_188, &[320, 640, 1_080]),
+            (1_500, &[320, 640, 1_080, 2_048]),
+            (2_048, &[320, 640, 1_080, 2_048]),
+            (u32::MAX, &[320, 640, 1_080, 2_048]),
+        ] {
+            assert_eq!(rendition_widths(photo), widths, "a photo of {photo} pixels");
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod probe;
 pub mod profile;
 pub mod resize;
+pub mod spatial;
 pub mod watermark;
 
 pub use image::RgbImage;

@@ -12,8 +12,8 @@ use super::photo::remove_assets;
 use super::renewal;
 use super::versions::account;
 use super::{
-    Client, Form, LoggedIn, MaybeViewer, Query, clean, local_target, see_other, session_cookie,
-    session_value,
+    Client, Done, Form, LoggedIn, MaybeViewer, Query, clean, local_target, see_other,
+    session_cookie, session_value,
 };
 use crate::error::{AppError, AppResult};
 use crate::model::{Plan, User, UserId};
@@ -21,7 +21,9 @@ use crate::password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::session::Viewer;
 use crate::state::AppState;
 use crate::store::{StoreError, UserChange};
-use crate::templates::{AccountPage, LoginPage, PlansPage, SignupPage, page, page_with};
+use crate::templates::{
+    AccountForm, AccountPage, LoginPage, PlansPage, SignupMistakes, SignupPage, page, page_with,
+};
 
 /// Longest name on pages, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 60;
@@ -35,11 +37,21 @@ pub struct SignupForm {
     display_name: String,
     #[serde(default)]
     password: String,
+    #[serde(default)]
+    next: String,
 }
 
 /// GET /signup
-pub async fn signup_page(MaybeViewer(viewer): MaybeViewer) -> AppResult<Response> {
-    page(&SignupPage { viewer: viewer.as_ref(), name: "", display_name: "", mistake: None })
+pub async fn signup_page(
+    MaybeViewer(viewer): MaybeViewer,
+    Query(query): Query<NextQuery>,
+) -> AppResult<Response> {
+    let next = local_target(&query.next);
+    if viewer.is_some() {
+        return Ok(see_other(next));
+    }
+    let mistakes = SignupMistakes::default();
+    page(&SignupPage { viewer: None, name: "", display_name: "", next, mistakes })
 }
 
 /// POST /signup
@@ -50,15 +62,18 @@ pub async fn signup(
 ) -> AppResult<Response> {
     let name = clean(&form.name).to_lowercase();
     let display_name = clean(&form.display_name);
-    let refuse = |status: StatusCode, mistake: &str| {
+    let next = local_target(&form.next);
+    let refuse = |status: StatusCode, mistakes: SignupMistakes| {
         let (name, display_name) = (name.as_str(), display_name.as_str());
-        page_with(status, &SignupPage { viewer: None, name, display_name, mistake: Some(mistake) })
+        page_with(status, &SignupPage { viewer: None, name, display_name, next, mistakes })
     };
-    let mistake = name_mistake(&name)
-        .or_else(|| display_name_mistake(&display_name))
-        .or_else(|| password_mistake(&form.password));
-    if let Some(mistake) = mistake {
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, &mistake);
+    let mistakes = SignupMistakes {
+        name: name_mistake(&name),
+        display_name: display_name_mistake(&display_name),
+        password: password_mistake(&form.password),
+    };
+    if !mistakes.is_empty() {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, mistakes);
     }
     let now_ms = state.clock.now_ms();
     let user = User {
@@ -73,10 +88,11 @@ pub async fn signup(
         following_count: 0,
     };
     match state.store.create_user(&user).await {
-        Ok(()) => logged_in(&state, &headers, &Viewer::from(&user), "/").await,
+        Ok(()) => logged_in(&state, &headers, &Viewer::from(&user), next).await,
         Err(StoreError::Conflict { .. }) => {
-            let mistake = format!("The name {name} is taken. Choose another one.");
-            refuse(StatusCode::CONFLICT, &mistake)
+            let taken = format!("The name {name} is taken. Choose another one.");
+            let mistakes = SignupMistakes { name: Some(taken), ..SignupMistakes::default() };
+            refuse(StatusCode::CONFLICT, mistakes)
         }
         Err(error) => Err(error.into()),
     }
@@ -188,7 +204,7 @@ pub async fn logout(State(state): State<AppState>, headers: HeaderMap) -> AppRes
     if let Some(value) = session_value(&headers) {
         state.sessions.end(value).await?;
     }
-    let mut response = see_other("/");
+    let mut response = see_other("/?done=logout");
     response.headers_mut().insert(header::SET_COOKIE, session_cookie(&headers, None));
     Ok(response)
 }
@@ -198,45 +214,45 @@ pub async fn plans(MaybeViewer(viewer): MaybeViewer) -> AppResult<Response> {
     page(&PlansPage { viewer: viewer.as_ref() })
 }
 
-/// What has just been done, as the address says after a redirect.
-#[derive(Debug, Deserialize)]
-pub struct DoneQuery {
-    #[serde(default)]
-    done: String,
-}
-
 /// GET /account
 pub async fn page_of(
     State(state): State<AppState>,
     LoggedIn(viewer): LoggedIn,
-    Query(query): Query<DoneQuery>,
+    Query(done): Query<Done>,
 ) -> AppResult<Response> {
     let person = account(&state, &viewer).await?;
-    let done = match query.done.as_str() {
-        "plan" => Some("Your plan has changed."),
-        "pro" => Some("You are on Pro. Your photos are being made again without the watermark."),
-        "name" => Some("Your name has changed."),
-        "password" => Some("Your password has changed."),
-        _ => None,
-    };
-    show(&state, &person, StatusCode::OK, done, None)
+    let done = done.words(&[
+        ("plan", "Your plan has changed."),
+        ("pro", "You are on Pro. Your photos are being made again without the watermark."),
+        ("name", "Your name has changed."),
+        ("password", "Your password has changed."),
+    ]);
+    show(&state, &person, StatusCode::OK, &person.display_name, done, None)
 }
 
 fn show(
     state: &AppState,
     person: &User,
     status: StatusCode,
+    display_name: &str,
     done: Option<&str>,
-    mistake: Option<&str>,
+    mistake: Option<(AccountForm, &str)>,
 ) -> AppResult<Response> {
     let viewer = Viewer::from(person);
+    let viewer = Some(&viewer);
     let ends_sessions = state.sessions.can_end_all();
-    let page = AccountPage { viewer: Some(&viewer), person, done, mistake, ends_sessions };
-    page_with(status, &page)
+    page_with(status, &AccountPage { viewer, person, display_name, done, mistake, ends_sessions })
 }
 
-fn refuse(state: &AppState, person: &User, mistake: &str) -> AppResult<Response> {
-    show(state, person, StatusCode::UNPROCESSABLE_ENTITY, None, Some(mistake))
+/// The page again; of what was typed, passwords are not given back.
+fn refuse(
+    state: &AppState,
+    person: &User,
+    form: AccountForm,
+    mistake: &str,
+) -> AppResult<Response> {
+    let (status, name) = (StatusCode::UNPROCESSABLE_ENTITY, &person.display_name);
+    show(state, person, status, name, None, Some((form, mistake)))
 }
 
 /// A plan.
@@ -280,7 +296,9 @@ pub async fn rename(
     let mut person = account(&state, &viewer).await?;
     let display_name = clean(&form.display_name);
     if let Some(mistake) = display_name_mistake(&display_name) {
-        return refuse(&state, &person, &mistake);
+        let (status, mistake) = (StatusCode::UNPROCESSABLE_ENTITY, mistake.as_str());
+        let mistake = Some((AccountForm::Rename, mistake));
+        return show(&state, &person, status, &form.display_name, None, mistake);
     }
     let change = UserChange { display_name: Some(display_name.clone()), ..UserChange::default() };
     state.store.update_user(person.id, &change).await?;
@@ -310,11 +328,12 @@ pub async fn change_password(
     Form(form): Form<PasswordForm>,
 ) -> AppResult<Response> {
     let person = account(&state, &viewer).await?;
+    let refuse = |mistake: &str| refuse(&state, &person, AccountForm::Password, mistake);
     if let Some(mistake) = password_mistake(&form.password) {
-        return refuse(&state, &person, &mistake);
+        return refuse(&mistake);
     }
     if let Some(mistake) = wrong_password(&state, &person, form.current, address).await? {
-        return refuse(&state, &person, &mistake);
+        return refuse(&mistake);
     }
     let hash = state.passwords.hash(form.password, state.clock.as_ref()).await?;
     let change = UserChange { password_hash: Some(hash), ..UserChange::default() };
@@ -360,7 +379,7 @@ pub async fn delete(
 ) -> AppResult<Response> {
     let person = account(&state, &viewer).await?;
     if let Some(mistake) = wrong_password(&state, &person, form.password, address).await? {
-        return refuse(&state, &person, &mistake);
+        return refuse(&state, &person, AccountForm::Delete, &mistake);
     }
     // In a task of its own: a browser that goes away does not leave pictures without their rows.
     let work = tokio::spawn(async move {
@@ -372,7 +391,7 @@ pub async fn delete(
         Ok::<(), AppError>(())
     });
     work.await??;
-    let mut response = see_other("/");
+    let mut response = see_other("/?done=deleted");
     response.headers_mut().insert(header::SET_COOKIE, session_cookie(&headers, None));
     Ok(response)
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{MaybeViewer, Query};
+use super::{Done, MaybeViewer, Query};
 use crate::error::AppResult;
 use crate::model::{Feed, PhotoId};
 use crate::session::Viewer;
@@ -39,10 +39,11 @@ pub async fn show(
     State(state): State<AppState>,
     MaybeViewer(viewer): MaybeViewer,
     Query(cursor): Query<Cursor>,
+    Query(done): Query<Done>,
 ) -> AppResult<Response> {
     match viewer {
         Some(viewer) => feed(&state, &viewer, cursor.before).await,
-        None => landing(&state).await,
+        None => landing(&state, &done).await,
     }
 }
 
@@ -57,8 +58,12 @@ async fn feed(state: &AppState, viewer: &Viewer, before: Option<PhotoId>) -> App
     })
 }
 
-async fn landing(state: &AppState) -> AppResult<Response> {
+async fn landing(state: &AppState, done: &Done) -> AppResult<Response> {
     let photos = state.store.photo_page(Feed::Explore, None, None, LANDING_PHOTOS).await?;
     let cards = CardView::all(&photos.items, TILE_WIDTH, state.assets.as_ref());
-    page(&LandingPage { viewer: None, cards })
+    let done = done.words(&[
+        ("deleted", "Your account is gone, and all its photos with it."),
+        ("logout", "You are logged out."),
+    ]);
+    page(&LandingPage { viewer: None, done, cards })
 }

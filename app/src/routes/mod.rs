@@ -45,6 +45,20 @@ pub struct Path<T>(pub T);
 /// The parameters after the question mark, likewise.
 pub struct Query<T>(pub T);
 
+/// What has just been done, as the address says after a redirect: `?done=saved`.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+impl Done {
+    /// The sentence for it; none for a word that the page does not have.
+    pub fn words(&self, known: &[(&str, &'static str)]) -> Option<&'static str> {
+        known.iter().find(|(word, _)| *word == self.done).map(|(_, words)| *words)
+    }
+}
+
 /// The value of the session cookie.
 pub fn session_value(headers: &HeaderMap) -> Option<&str> {
     headers

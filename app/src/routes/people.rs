@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::explore::GRID_PHOTOS;
 use super::home::{Cursor, TILE_WIDTH, older_link};
-use super::{MaybeViewer, Path, Query};
+use super::{Done, MaybeViewer, Path, Query, see_other};
 use crate::error::{AppError, AppResult};
 use crate::model::Feed;
 use crate::state::AppState;
@@ -26,7 +26,12 @@ pub async fn profile(
     MaybeViewer(viewer): MaybeViewer,
     Path(name): Path<String>,
     Query(cursor): Query<Cursor>,
+    Query(done): Query<Done>,
 ) -> AppResult<Response> {
+    let lower = name.to_lowercase();
+    if lower != name {
+        return Ok(see_other(&format!("/u/{}", super::query_escape(&lower))));
+    }
     let person = state.store.user_by_name(&name).await?;
     let person = person.ok_or(AppError::NotFound("this person"))?;
     let viewer_id = viewer.as_ref().map(|viewer| viewer.id);
@@ -44,6 +49,7 @@ pub async fn profile(
         own,
         cards: CardView::all(&photos.items, TILE_WIDTH, state.assets.as_ref()),
         older: older_link(&format!("/u/{}", person.name), photos.next),
+        done: done.words(&[("deleted", "The photo has been deleted.")]).filter(|_| own),
         person: &person,
     })
 }
@@ -62,7 +68,9 @@ pub async fn search(
     Query(query): Query<SearchQuery>,
 ) -> AppResult<Response> {
     let text = query.q.trim().trim_start_matches('@');
-    let prefix: String = text.chars().take(QUERY_CHARS_MAX).collect::<String>().to_lowercase();
+    // Names in addresses have an underscore where the names on pages have a space.
+    let prefix = text.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
+    let prefix: String = prefix.chars().take(QUERY_CHARS_MAX).collect();
     let people = match prefix.as_str() {
         "" => Vec::new(),
         prefix => state.store.search_users(prefix, FOUND_MAX).await?,
@@ -70,7 +78,7 @@ pub async fn search(
     let avatar = |person: &crate::model::Author| Avatar::of(&person.name, &person.display_name);
     page(&SearchPage {
         viewer: viewer.as_ref(),
-        query: &prefix,
+        query: text,
         people: people.into_iter().map(|person| (person.clone(), avatar(&person))).collect(),
     })
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::versions::{Told, edit_page_with};
 use super::{Form, LoggedIn, MaybeViewer, Path, Query, clean, see_other};
 use crate::assets::{AssetKey, rendition_keys};
 use crate::error::{AppError, AppResult};
@@ -188,10 +189,12 @@ pub async fn edit(
     own_photo(&state, &viewer, photo).await?;
     let (caption, alt) = (clean(&form.caption), clean(&form.alt));
     if let Some(mistake) = words_mistake(&caption, &alt) {
-        return super::versions::edit_page_with(&state, viewer, photo, Some(&mistake)).await;
+        let words = Some((caption.as_str(), alt.as_str()));
+        let told = Told { mistake: Some(&mistake), words, ..Told::default() };
+        return edit_page_with(&state, viewer, photo, told).await;
     }
     state.store.edit_photo(photo, &caption, &alt).await?;
-    Ok(see_other(&format!("/p/{photo}")))
+    Ok(see_other(&format!("/p/{photo}/edit?done=words")))
 }
 
 /// POST /p/{photo}/delete
@@ -204,7 +207,7 @@ pub async fn delete(
     if let Some((photo, versions)) = state.store.delete_photo(photo).await? {
         remove_assets(&state, &photo, &versions).await;
     }
-    Ok(see_other(&format!("/u/{}", viewer.name)))
+    Ok(see_other(&format!("/u/{}?done=deleted", viewer.name)))
 }
 
 /// Removes the original and all renditions. What cannot be removed is logged and left: no row leads to it any more.

@@ -1,21 +1,21 @@
 //! The versions of one's own photo: another filter on the original, saved beside what is there; one is published.
 //!
-//! Query budget: edit page 3 (`photo`, `versions`, `user`), new version 3 and what its job does (`photo`, `user`,
-//! `add_version`), publish 2, delete a version 2. Every version is made from the original, never from another version.
+//! Query budget: edit page 3 (`photo`, `versions`, `user`), preview 2 (`photo`, `user`), new version 4 and what its job does (`photo`,
+//! `user`, `versions`, `add_version`), publish 2, delete a version 2. Every version is made from the original, never from another version.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::photo::{own_photo, remove_renditions, version_views};
-use super::{Form, LoggedIn, Path, see_other};
+use super::{Done, Form, LoggedIn, Path, Query, see_other};
+use crate::assets::AssetKey;
 use crate::error::{AppError, AppResult};
-use crate::imaging::ImagingError;
-use crate::imaging::filters;
+use crate::imaging::{self, ImagingError, RenderRequest, filters};
 use crate::jobs::renditions::rendition_formats;
 use crate::jobs::{Job, JobError};
-use crate::model::{Photo, PhotoId, Plan, Progress, User, Version, VersionId};
+use crate::model::{Photo, PhotoId, Plan, Progress, RenditionFormats, User, Version, VersionId};
 use crate::session::Viewer;
 use crate::state::AppState;
 use crate::store::StoreError;
@@ -29,24 +29,52 @@ pub async fn edit_page(
     State(state): State<AppState>,
     LoggedIn(viewer): LoggedIn,
     Path(photo): Path<PhotoId>,
+    Query(done): Query<Done>,
 ) -> AppResult<Response> {
-    edit_page_with(&state, viewer, photo, None).await
+    let done = done.words(&[
+        ("saved", "The new version is saved. Choose \u{201c}Show this one\u{201d} to show it to everybody."),
+        ("known", "You have this look already: it is among your versions."),
+        ("shown", "This version is now shown to everybody."),
+        ("deleted", "The version has been deleted."),
+        ("words", "The words are saved."),
+    ]);
+    edit_page_with(&state, viewer, photo, Told { done, ..Told::default() }).await
 }
 
-/// The page, with what has to be done differently.
+/// What the edit page tells beside what it shows.
+#[derive(Debug, Default)]
+pub struct Told<'a> {
+    /// What has just been done.
+    pub done: Option<&'a str>,
+    /// What has to be done differently.
+    pub mistake: Option<&'a str>,
+    /// Caption and description as they were typed, where they were refused.
+    pub words: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Told<'a> {
+    /// Only a mistake.
+    pub fn mistake(mistake: &'a str) -> Self {
+        Self { mistake: Some(mistake), ..Self::default() }
+    }
+}
+
+/// The page, with what is to be told.
 pub async fn edit_page_with(
     state: &AppState,
     viewer: Viewer,
     photo: PhotoId,
-    mistake: Option<&str>,
+    Told { done, mistake, words }: Told<'_>,
 ) -> AppResult<Response> {
     let card = own_photo(state, &viewer, photo).await?;
     let versions = state.store.versions(photo).await?;
     let user = account(state, &viewer).await?;
     let views = version_views(state, &card.photo, &versions);
-    // Swatches show the photo itself where a version without a filter exists; another one would show two filters at once.
-    let plain = views.iter().find(|view| view.ready() && view.version.filter == "original");
-    let sample = plain.map(|view| view.picture.src.clone());
+    let (caption, alt) = words.unwrap_or((&card.photo.caption, &card.photo.alt));
+    // The picker begins with the look that is shown.
+    let shown = versions.iter().find(|version| version.id == card.photo.published_version);
+    let (filter, strength) =
+        shown.map_or(("original", 100), |version| (version.filter.as_str(), version.strength));
     let status = match mistake {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
@@ -55,11 +83,51 @@ pub async fn edit_page_with(
         viewer: Some(&viewer),
         card: CardView::of(&card, 0, EDIT_WIDTH, state.assets.as_ref()),
         versions: views,
-        choice: FilterChoice::new("original", 100, sample),
+        choice: FilterChoice::new(filter, strength, Some(format!("/p/{photo}/preview"))),
         free: user.plan == Plan::Free,
+        caption,
+        alt,
+        done,
         mistake,
     };
     page_with(status, &page)
+}
+
+/// GET /p/{photo}/preview: the owner's photo without a filter, small, for the filters to be tried on. Made for each asking, and
+/// with the watermark on the free plan: nobody gets an unmarked picture from it.
+pub async fn preview(
+    State(state): State<AppState>,
+    LoggedIn(viewer): LoggedIn,
+    Path(photo): Path<PhotoId>,
+) -> AppResult<Response> {
+    let card = own_photo(&state, &viewer, photo).await?;
+    let watermark = account(&state, &viewer).await?.plan == Plan::Free;
+    let key = AssetKey::Original { photo, format: card.photo.format };
+    let original = state.assets.get(&key).await?.ok_or(AppError::NotFound("this picture"))?;
+    // As an upload, it holds a picture in memory while it works.
+    let place = state.uploads.clone().acquire_owned().await;
+    let place = place.map_err(|_| AppError::Busy("previews have stopped"))?;
+    let limits = state.limits;
+    let made = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        imaging::render(&RenderRequest {
+            bytes: &original,
+            filter: filters::ORIGINAL,
+            strength: 100,
+            watermark,
+            widths: &[EDIT_WIDTH],
+            formats: RenditionFormats::Jpeg,
+            limits,
+        })
+    });
+    let made = made.await?.map_err(|error| AppError::invalid(error.to_string()))?;
+    let jpeg = made.into_iter().next().map(|rendition| rendition.jpeg).unwrap_or_default();
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+        // Long enough for trying out filters; a change of plan shows within minutes.
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=300")),
+    ];
+    Ok((headers, jpeg).into_response())
 }
 
 /// The viewer's account; a session whose account is gone leads to the login page.
@@ -121,16 +189,27 @@ pub async fn add_version(
     let card = own_photo(&state, &viewer, photo).await?;
     let choice = match checked_filter(&form.filter, form.strength.as_deref()) {
         Ok(choice) => choice,
-        Err(mistake) => return edit_page_with(&state, viewer, photo, Some(&mistake)).await,
+        Err(mistake) => {
+            return edit_page_with(&state, viewer, photo, Told::mistake(&mistake)).await;
+        }
     };
     let user = account(&state, &viewer).await?;
     let version = new_version(&state, &card.photo, choice, user.plan);
+    let versions = state.store.versions(photo).await?;
+    let is_same = |other: &Version| {
+        other.looks_like(&version)
+            && other.watermarked == version.watermarked
+            && other.progress != Progress::Failed
+    };
+    if versions.iter().any(is_same) {
+        return Ok(see_other(&format!("/p/{photo}/edit?done=known")));
+    }
     // In a task of its own: a browser that goes away does not leave half a version.
     let work = tokio::spawn(make_version(state.clone(), card.photo, version));
     match work.await? {
-        Ok(()) => Ok(see_other(&format!("/p/{photo}/edit"))),
+        Ok(()) => Ok(see_other(&format!("/p/{photo}/edit?done=saved"))),
         Err(AppError::Invalid { message }) => {
-            edit_page_with(&state, viewer, photo, Some(&message)).await
+            edit_page_with(&state, viewer, photo, Told::mistake(&message)).await
         }
         Err(error) => Err(error),
     }
@@ -196,10 +275,10 @@ pub async fn publish(
 ) -> AppResult<Response> {
     own_photo(&state, &viewer, photo).await?;
     match state.store.publish_version(photo, form.version).await {
-        Ok(()) => Ok(see_other(&format!("/p/{photo}"))),
+        Ok(()) => Ok(see_other(&format!("/p/{photo}/edit?done=shown"))),
         Err(StoreError::Missing { .. }) => {
             let mistake = "That version is not ready, or it is gone.";
-            edit_page_with(&state, viewer, photo, Some(mistake)).await
+            edit_page_with(&state, viewer, photo, Told::mistake(mistake)).await
         }
         Err(error) => Err(error.into()),
     }
@@ -215,11 +294,11 @@ pub async fn delete_version(
     match state.store.delete_version(photo, version).await {
         Ok(version) => {
             remove_renditions(&state, &card.photo, &version).await;
-            Ok(see_other(&format!("/p/{photo}/edit")))
+            Ok(see_other(&format!("/p/{photo}/edit?done=deleted")))
         }
         Err(StoreError::Conflict { .. }) => {
             let mistake = "This version is the one shown. Show another one first, then delete it.";
-            edit_page_with(&state, viewer, photo, Some(mistake)).await
+            edit_page_with(&state, viewer, photo, Told::mistake(mistake)).await
         }
         Err(error) => Err(error.into()),
     }

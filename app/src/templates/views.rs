@@ -2,6 +2,8 @@
 //!
 //! Views borrow from the domain's types and hold what a template would otherwise have to compute.
 
+use std::fmt::Write as _;
+
 use crate::assets::{Assets, RenditionAddresses, rendition_widths};
 use crate::imaging::filters::{self, Filter};
 use crate::model::{
@@ -45,27 +47,35 @@ impl Picture {
         let webp = version.formats() == RenditionFormats::JpegWebp;
         Self {
             src,
-            srcset: srcset(&addresses, &widths, RenditionFormat::Jpeg),
-            webp_srcset: webp.then(|| srcset(&addresses, &widths, RenditionFormat::Webp)),
+            srcset: srcset(&addresses, &widths, photo.width, RenditionFormat::Jpeg),
+            webp_srcset: webp
+                .then(|| srcset(&addresses, &widths, photo.width, RenditionFormat::Webp)),
             width: photo.width,
             height: photo.height,
         }
     }
 }
 
-fn srcset(addresses: &RenditionAddresses, widths: &[u32], format: RenditionFormat) -> String {
+/// Each rendition with its real width, which is the photo's own where that is smaller than its name.
+fn srcset(
+    addresses: &RenditionAddresses,
+    widths: &[u32],
+    photo_width: u32,
+    format: RenditionFormat,
+) -> String {
     let mut srcset = String::with_capacity(256);
     for width in widths {
         if !srcset.is_empty() {
             srcset.push_str(", ");
         }
         addresses.push(*width, format, &mut srcset);
-        srcset.push_str(match width {
-            320 => " 320w",
-            640 => " 640w",
-            1080 => " 1080w",
-            _ => " 2048w",
-        });
+        match width.min(&photo_width) {
+            320 => srcset.push_str(" 320w"),
+            640 => srcset.push_str(" 640w"),
+            1080 => srcset.push_str(" 1080w"),
+            2048 => srcset.push_str(" 2048w"),
+            own => write!(srcset, " {own}w").expect("writing to a String cannot fail"),
+        }
     }
     srcset
 }
@@ -153,6 +163,12 @@ impl<'a> CardView<'a> {
     pub fn all(cards: &'a [PhotoCard], width: u32, assets: &dyn Assets) -> Vec<CardView<'a>> {
         let view = |(position, card)| CardView::of(card, position, width, assets);
         cards.iter().enumerate().map(view).collect()
+    }
+
+    /// Whether a tile of 4 to 3 cuts so little off its foot that half of a watermark would be left: it then shows the foot.
+    pub fn nearly_tile(&self) -> bool {
+        let (width, height) = (u64::from(self.photo.width), u64::from(self.photo.height));
+        height * 4 > width * 3 && height * 10 <= width * 13
     }
 
     /// The text for those who do not see the picture.

@@ -26,6 +26,7 @@ async fn no_page_asks_the_store_more_often_than_it_says() {
         }
         let edit = format!("{photo}/edit");
         let status = format!("{photo}/status");
+        let preview = format!("{photo}/preview");
         for (path, budget) in [
             ("/", vec!["store.photo_page"]),
             ("/explore", vec!["store.photo_page"]),
@@ -34,6 +35,7 @@ async fn no_page_asks_the_store_more_often_than_it_says() {
             (photo.as_str(), vec!["store.comments", "store.photo", "store.versions"]),
             (status.as_str(), vec!["store.photo"]),
             (edit.as_str(), vec!["store.photo", "store.user", "store.versions"]),
+            (preview.as_str(), vec!["store.photo", "store.user"]),
             ("/upload", vec!["store.user"]),
             ("/account", vec!["store.user"]),
             ("/search?q=b", vec!["store.search_users"]),

@@ -2,7 +2,7 @@
 
 use http::{StatusCode, header};
 
-use crate::support::{STORES, Site, between, jpeg};
+use crate::support::{PASSWORD, STORES, Site, between, jpeg};
 
 #[tokio::test]
 async fn every_page_renders_for_strangers_and_members() {
@@ -212,4 +212,64 @@ async fn operators_see_health_settings_and_counters() {
     anna.upload("a.jpg", &jpeg(64, 48), &[]).await.location();
     let metrics = browser.get("/metrics").await.text();
     assert!(metrics.contains("photo_app_job_duration_seconds_count 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn the_preview_is_its_owners_alone_and_marked_on_the_free_plan() {
+    let site = Site::start("memory").await;
+    let (mut anna, mut ben) = (site.person("anna").await, site.person("ben").await);
+    let photo = anna.upload("a.jpg", &jpeg(1_000, 700), &[("filter", "sepia")]).await;
+    let preview = format!("{}/preview", photo.location());
+    let edit = anna.get(&format!("{}/edit", photo.location())).await.text();
+    assert!(edit.contains(&format!("src=\"{preview}\"")), "the filters are tried on it");
+    assert!(edit.contains("value=\"sepia\"") && edit.contains("checked"));
+    let marked = anna.get(&preview).await;
+    assert_eq!(marked.header(header::CONTENT_TYPE), "image/jpeg");
+    assert!(marked.header(header::CACHE_CONTROL).starts_with("private"));
+    let picture = image::load_from_memory(&marked.body).expect("a picture").into_rgb8();
+    assert_eq!(picture.width(), 640);
+    ben.get(&preview).await.assert_says(403, "belongs to somebody else");
+    assert_eq!(site.browser().get(&preview).await.status, StatusCode::SEE_OTHER);
+    anna.post("/account/plan", &[("plan", "pro")]).await.location();
+    let clean = anna.get(&preview).await;
+    let clean = image::load_from_memory(&clean.body).expect("a picture").into_rgb8();
+    // The mark is bottom right; the rest is the same picture.
+    let corner = |picture: &image::RgbImage| picture.get_pixel(600, 425).0;
+    let middle = |picture: &image::RgbImage| picture.get_pixel(320, 200).0;
+    assert_ne!(corner(&picture), corner(&clean), "the free plan's preview has no mark");
+    assert_eq!(middle(&picture), middle(&clean));
+}
+
+#[tokio::test]
+async fn addresses_are_forgiving() {
+    let site = Site::start("memory").await;
+    let mut anna = site.person("anna").await;
+    for (asked, wanted) in [
+        ("/explore/", "/explore"),
+        ("/u/ANNA", "/u/anna"),
+        ("/u/anna/", "/u/anna"),
+        ("/signup", "/"),
+        ("/signup?next=/plans", "/plans"),
+    ] {
+        assert_eq!(anna.get(asked).await.location(), wanted, "{asked}");
+    }
+    for lost in ["//evil.test/", "/nowhere/", "/"] {
+        let answer = anna.get(lost).await;
+        assert!(!answer.header(header::LOCATION).contains("evil"), "{lost}");
+    }
+    anna.get("/search?q=Anna").await.assert_says(200, "<strong>anna</strong>");
+    let form = [("name", "ada_byron"), ("display_name", "Ada Byron"), ("password", PASSWORD)];
+    let mut ada = site.browser();
+    let answer = ada.post("/signup", &[&form[..], &[("next", "/account#plan")]].concat()).await;
+    assert_eq!(answer.location(), "/account#plan");
+    anna.get("/search?q=Ada%20By").await.assert_says(200, "<strong>Ada Byron</strong>");
+    // Every mistake of a form at once, each beside its field.
+    let form = [("name", "A"), ("display_name", ""), ("password", "short")];
+    let refused = site.browser().post("/signup", &form).await;
+    for words in ["The name needs", "The name on pages needs", "The password needs"] {
+        refused.assert_says(422, words);
+    }
+    assert_eq!(refused.text().matches("aria-invalid").count(), 3);
+    let refused = anna.post("/account", &[("display_name", &"x".repeat(61))]).await;
+    refused.assert_says(422, &"x".repeat(61));
 }

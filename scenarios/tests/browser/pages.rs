@@ -209,3 +209,62 @@ async fn look_at(browser: &Browser, site: &Site, paths: &[String]) {
     let unexpected: Vec<_> = errors.iter().filter(|error| !error.contains("/lost")).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
 }
+
+#[tokio::test]
+async fn what_was_typed_survives_a_login_in_between_and_another_form() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        site.sign_up(&browser, "anna").await;
+        let photo = upload(&browser, &site).await;
+        browser.type_into("#body", "Good light").await;
+        browser.driver.delete_all_cookies().await.expect("cookies can be deleted");
+        browser.press(".comment-form .button").await;
+        browser.until_at(|path| path == "/login").await;
+        browser.type_into("#name", "anna").await;
+        browser.type_into("#password", PASSWORD).await;
+        browser.press("main form .button").await;
+        browser.until_at(|path| path == photo).await;
+        browser.until("document.querySelector('#body').value === 'Good light'").await;
+        browser.press(".comment-form .button").await;
+        browser.until_says(".comment-body", "Good light").await;
+        browser.until("document.querySelector('#body').value === ''").await;
+
+        let edit = format!("{photo}/edit");
+        browser.open(&site.at(&edit), 1280, 800).await;
+        // The picker begins with the look that is shown, on the photo itself.
+        browser.until("document.querySelector('.compare-after').naturalWidth === 640").await;
+        let chosen = "return document.querySelector('input[name=filter]:checked').value";
+        assert_eq!(browser.script(chosen).await, "amber");
+        browser.type_into("#caption", ", and later").await;
+        browser.press(".swatch:has(input[value=dusk])").await;
+        browser.press("form[action$='/versions'] .button").await;
+        browser.until_says(".done", "The new version is saved. Choose \u{201c}Show this one\u{201d} to show it to everybody.").await;
+        let caption = "return document.querySelector('#caption').value";
+        assert_eq!(browser.script(caption).await, "Hills in the morning, and later");
+        browser.press("form[action$='/edit'] .button").await;
+        browser.until_says(".done", "The words are saved.").await;
+        assert_eq!(browser.script(caption).await, "Hills in the morning, and later");
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_photo_is_deleted_in_two_steps_with_and_without_a_script() {
+    let site = Site::start().await;
+    let test = async move |browser: Browser, site: &Site, name: &str| {
+        site.sign_up(&browser, name).await;
+        let photo = upload(&browser, site).await;
+        browser.open(&site.at(&format!("{photo}/edit")), 1280, 800).await;
+        let form = format!("form[action='{photo}/delete'] button");
+        let hidden = browser.find(&form).await.is_displayed().await.expect("it is there");
+        assert!(!hidden, "the first press only asks");
+        browser.press("section.danger summary").await;
+        browser.press(&form).await;
+        browser.until_says(".done", "The photo has been deleted.").await;
+    };
+    let site = std::sync::Arc::new(site);
+    let (with, without) = (site.clone(), site);
+    with_browser(async move |browser| test(browser, &with, "anna").await).await;
+    with_browser_without_scripts(async move |browser| test(browser, &without, "ben").await).await;
+}

@@ -1,6 +1,8 @@
 //! The upload page with a script: a picture may be chosen, dropped or pasted, is previewed before anything is sent, and its progress
 //! is told; a refusal keeps what was typed.
 
+use serde_json::json;
+
 use crate::browser::{Browser, with_browser};
 use crate::site::Site;
 
@@ -83,8 +85,13 @@ async fn the_browser_takes_webp_and_the_size_that_it_needs() {
     with_browser(async move |browser| {
         site.sign_up(&browser, "anna").await;
         let photo = crate::pages::upload(&browser, &site).await;
+        // A larger one that is in the cache already would do as well.
+        let cdp = browser.driver.cdp();
+        cdp.send_raw("Network.enable", json!({})).await.expect("the network can be observed");
+        let off = json!({ "cacheDisabled": true });
+        cdp.send_raw("Network.setCacheDisabled", off).await.expect("the cache can be put off");
         let source = "return document.querySelector('img.rendition').currentSrc";
-        for (width, wanted) in [(375, "/640.webp"), (1280, "/640.webp")] {
+        for (width, wanted) in [(375, "/640.webp"), (1280, "/1080.webp")] {
             browser.open(&site.at(&photo), width, 800).await;
             browser.until("document.querySelector('img.rendition').complete").await;
             let source = browser.script(source).await;

@@ -1,0 +1,120 @@
+//! Sharpen: each pixel moves away from the mean of its four neighbours (a 3x3 convolution with the Laplacian).
+//!
+//! out = c + amount * (4c - left - right - up - down), clamped; beyond the edge the edge's own pixels are repeated. With amount 1 this is the
+//! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
+//! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
+
+use fearless_simd::Level;
+
+use super::{Raster, multiply_high, vectorized};
+
+/// Bytes worked on at a time: two of the widest vectors.
+const RUN: usize = 128;
+
+/// The filter at one amount.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sharpen {
+    /// amount * 1024.
+    factor: i16,
+}
+
+/// Three rows of the picture as it was, each with a pixel repeated at either end.
+struct Window {
+    rows: [Vec<u8>; 3],
+    channels: usize,
+}
+
+impl Window {
+    /// Takes a row of the picture into the place of its number.
+    fn take(&mut self, y: usize, row: &[u8]) {
+        let channels = self.channels;
+        let kept = &mut self.rows[y % 3];
+        kept[channels..channels + row.len()].copy_from_slice(row);
+        kept.copy_within(channels..2 * channels, 0);
+        let end = channels + row.len();
+        kept.copy_within(end - channels..end, end);
+    }
+}
+
+impl Sharpen {
+    /// Beyond this, edges are white and black anyway.
+    pub const AMOUNT_MAX: f32 = 30.0;
+
+    /// From nothing (0) over the usual (1) to [`Sharpen::AMOUNT_MAX`]; more and less count as the nearest.
+    pub fn new(amount: f32) -> Self {
+        let amount = if amount > 0.0 { amount.min(Self::AMOUNT_MAX) } else { 0.0 };
+        Self { factor: (amount * 1_024.0).round() as i16 }
+    }
+
+    /// Filters in place, with the best instructions of this machine.
+    pub fn apply(&self, raster: &mut Raster<'_>) {
+        self.apply_with(Level::new(), raster);
+    }
+
+    /// With the instructions of `level`, so that benches and tests can compare them.
+    pub fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
+        vectorized(
+            level,
+            #[inline(always)]
+            || self.run(raster),
+        );
+    }
+
+    /// The same, compiled without any vector instruction in mind: the readable twin.
+    pub fn apply_scalar(&self, raster: &mut Raster<'_>) {
+        self.run(raster);
+    }
+
+    #[inline(always)]
+    fn run(&self, raster: &mut Raster<'_>) {
+        let (width, height, channels) = (raster.width, raster.height, raster.channels);
+        if self.factor == 0 || width == 0 || height == 0 {
+            return;
+        }
+        let padded = (width + 2) * channels;
+        let mut window = Window { rows: std::array::from_fn(|_| vec![0; padded]), channels };
+        window.take(0, raster.row(0));
+        for y in 0..height {
+            let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
+            if below > y {
+                window.take(below, raster.row(below));
+            }
+            let row = |y: usize| &window.rows[y % 3][..];
+            self.row([row(above), row(y), row(below)], channels, raster.row(y));
+        }
+    }
+
+    /// One row from the three that the window holds.
+    #[inline(always)]
+    fn row(&self, [above, here, below]: [&[u8]; 3], channels: usize, out: &mut [u8]) {
+        let length = out.len();
+        let shifted = |row: &'_ [u8], pixels: usize| -> std::ops::Range<usize> {
+            debug_assert!(row.len() >= pixels * channels + length);
+            pixels * channels..pixels * channels + length
+        };
+        let up = above[shifted(above, 1)].chunks(RUN);
+        let down = below[shifted(below, 1)].chunks(RUN);
+        let left = here[shifted(here, 0)].chunks(RUN);
+        let middle = here[shifted(here, 1)].chunks(RUN);
+        let right = here[shifted(here, 2)].chunks(RUN);
+        let around = up.zip(down).zip(left.zip(right));
+        for ((((up, down), (left, right)), middle), out) in
+            around.zip(middle).zip(out.chunks_mut(RUN))
+        {
+            let wide = |byte: u8| i16::from(byte);
+            let mut fresh = [0_u8; RUN];
+            for at in 0..out.len().min(RUN) {
+                let around = wide(up[at]) + wide(down[at]) + wide(left[at]) + wide(right[at]);
+                let difference = 4 * wide(middle[at]) - around;
+                let moved = multiply_high(difference << 5, self.factor);
+                fresh[at] = wide(middle[at]).saturating_add(moved).clamp(0, 255) as u8;
+            }
+            if channels == 4 {
+                for at in (3..out.len()).step_by(4) {
+                    fresh[at] = middle[at];
+                }
+            }
+            out.copy_from_slice(&fresh[..out.len()]);
+        }
+    }
+}

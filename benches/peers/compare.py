@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""Our imaging beside Pillow, OpenCV and libvips on the same picture: `make bench-peers`.
+
+Every round does each piece of work once on every side, in an order drawn anew, each side on one thread; the table has the medians and
+how many times faster we are than the fastest peer, with the quartiles of the ratio over the rounds. A peer that is not installed is
+left out and named.
+
+    compare.py ROUNDS_BINARY PICTURE.jpg [--rounds N] [--only WORK ...]
+"""
+
+import argparse
+import io
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("VIPS_CONCURRENCY", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+QUALITY = 85
+# The matrices of the W3C Filter Effects specification, as the peers take them.
+GRAY = [[0.2126, 0.7152, 0.0722]] * 3
+SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
+
+
+def saturate(s):
+    r, g, b = 0.213, 0.715, 0.072
+    return [[r + (1 - r) * s, g - g * s, b - b * s], [r - r * s, g + (1 - g) * s, b - b * s], [r - r * s, g - g * s, b + (1 - b) * s]]
+
+
+HUE_30 = [[0.8377, 0.1622, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # any full matrix costs the same
+WORKS = [
+    "memcpy 12MP", "grayscale 12MP", "sepia 12MP", "saturate 12MP", "hue-rotate 12MP", "brightness+contrast 12MP", "invert 12MP",
+    "chain-of-4 12MP", "sharpen 12MP", "vignette 12MP", "grayscale 1MP", "sepia 1MP", "saturate 1MP", "hue-rotate 1MP", "brightness+contrast 1MP", "invert 1MP",
+    "chain-of-4 1MP", "sharpen 1MP", "vignette 1MP", "encode-jpeg 1MP", "pipeline-1080 12MP", "pipeline-320 12MP", "pipeline-ladder 12MP",
+]
+LADDER = [2048, 1080, 640, 320]
+
+
+class Ours:
+    def __init__(self, binary, picture):
+        self.process = subprocess.Popen([binary, "rounds", picture], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def once(self, work):
+        self.process.stdin.write(work + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"compare: our side ended while doing {work}")
+        return int(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Peer:
+    """Work by name; `once` times one call."""
+
+    def __init__(self, name, works):
+        self.name, self.works = name, works
+
+    def once(self, work):
+        call = self.works[work]
+        begun = time.perf_counter_ns()
+        call()
+        return time.perf_counter_ns() - begun
+
+
+def opencv(path):
+    import cv2
+    import numpy
+
+    cv2.setNumThreads(1)
+    data = open(path, "rb").read()
+    encoded = numpy.frombuffer(data, numpy.uint8)
+    large = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    sizes = {"12MP": large, "1MP": cv2.resize(large, (1080, 1080), interpolation=cv2.INTER_AREA)}
+    laplace = numpy.float32([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
+    works = {}
+    for size, image in sizes.items():
+        out = numpy.empty_like(image)
+        single = numpy.empty(image.shape[:2], numpy.uint8)
+        y, x = numpy.ogrid[-1 : 1 : image.shape[0] * 1j, -1 : 1 : image.shape[1] * 1j]
+        mask = (255 * (1 - 0.6 * ((x * x + y * y) / 2) ** 2)).astype(numpy.uint8)
+        mask = numpy.repeat(mask[:, :, None], 3, 2)
+
+        def transform(matrix, image=image, out=out):
+            matrix = numpy.float32(matrix)[::-1, ::-1].copy()
+            return lambda: cv2.transform(image, matrix, out)
+
+        def chain(image=image, out=out):
+            cv2.transform(image, numpy.float32(SEPIA)[::-1, ::-1].copy(), out)
+            cv2.convertScaleAbs(out, out, 1.2, -25)
+            cv2.transform(out, numpy.float32(saturate(1.4))[::-1, ::-1].copy(), out)
+            cv2.convertScaleAbs(out, out, 1.1, 0)
+
+        def gray(image=image, out=out, single=single):
+            cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, single)
+            cv2.cvtColor(single, cv2.COLOR_GRAY2BGR, out)
+
+        works |= {
+            f"memcpy {size}": lambda image=image, out=out: numpy.copyto(out, image),
+            f"grayscale {size}": gray,
+            f"sepia {size}": transform(SEPIA),
+            f"saturate {size}": transform(saturate(1.4)),
+            f"hue-rotate {size}": transform(HUE_30),
+            f"brightness+contrast {size}": lambda image=image, out=out: cv2.convertScaleAbs(image, out, 1.32, -25),
+            f"invert {size}": lambda image=image, out=out: cv2.bitwise_not(image, out),
+            f"chain-of-4 {size}": chain,
+            f"sharpen {size}": lambda image=image, out=out: cv2.filter2D(image, -1, laplace, out),
+            f"vignette {size}": lambda image=image, out=out, mask=mask: cv2.multiply(image, mask, out, 1 / 255),
+            f"encode-jpeg {size}": lambda image=image: cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]),
+        }
+
+    def finish(image):
+        cv2.transform(image, numpy.float32(SEPIA)[::-1, ::-1].copy(), image)
+        cv2.convertScaleAbs(image, image, 1.05, 0)
+        height, width = image.shape[:2]
+        mark = image[height - 40 : height - 10, width - 90 : width - 10]
+        cv2.addWeighted(mark, 0.5, mark, 0, 20, mark)
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+
+    def pipeline(flag, widths):
+        def run():
+            image = cv2.imdecode(encoded, flag)
+            for width in widths:
+                height = round(image.shape[0] * width / image.shape[1])
+                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+                finish(image.copy())
+
+        return run
+
+    works["pipeline-1080 12MP"] = pipeline(cv2.IMREAD_REDUCED_COLOR_2, [1080])
+    works["pipeline-320 12MP"] = pipeline(cv2.IMREAD_REDUCED_COLOR_8, [320])
+    works["pipeline-ladder 12MP"] = pipeline(cv2.IMREAD_COLOR, LADDER)
+    return Peer(f"OpenCV {cv2.__version__}", works)
+
+
+def pillow(path):
+    import PIL
+    from PIL import Image, ImageChops, ImageEnhance, ImageFilter
+
+    data = open(path, "rb").read()
+    large = Image.open(io.BytesIO(data)).convert("RGB")
+    laplace = ImageFilter.Kernel((3, 3), [0, -1, 0, -1, 5, -1, 0, -1, 0], scale=1)
+    works = {}
+    for size, image in {"12MP": large, "1MP": large.resize((1080, 1080), Image.BOX)}.items():
+
+        def matrix(rows, image=image):
+            flat = [cell for row in rows for cell in (*row, 0)]
+            return lambda: image.convert("RGB", flat)
+
+        table = [min(255, max(0, round((v * 1.1 - 127.5) * 1.2 + 127.5))) for v in range(256)] * 3
+
+        def chain(image=image):
+            first = image.convert("RGB", [cell for row in SEPIA for cell in (*row, 0)])
+            second = first.point(table)
+            third = second.convert("RGB", [cell for row in saturate(1.4) for cell in (*row, 0)])
+            third.point(table)
+
+        works |= {
+            f"grayscale {size}": lambda image=image: image.convert("L").convert("RGB"),
+            f"sepia {size}": matrix(SEPIA),
+            f"saturate {size}": matrix(saturate(1.4)),
+            f"hue-rotate {size}": matrix(HUE_30),
+            f"brightness+contrast {size}": lambda image=image, table=table: image.point(table),
+            f"invert {size}": lambda image=image: ImageChops.invert(image),
+            f"chain-of-4 {size}": chain,
+            f"sharpen {size}": lambda image=image: image.filter(laplace),
+            f"encode-jpeg {size}": lambda image=image: image.save(io.BytesIO(), "JPEG", quality=QUALITY, subsampling=2),
+        }
+
+    def finish(image):
+        image = image.convert("RGB", [cell for row in SEPIA for cell in (*row, 0)])
+        image = ImageEnhance.Contrast(image).enhance(1.05)
+        width, height = image.size
+        box = (width - 90, height - 40, width - 10, height - 10)
+        image.paste(Image.blend(image.crop(box), Image.new("RGB", (80, 30), (22, 20, 18)), 0.46), box)
+        image.save(io.BytesIO(), "JPEG", quality=QUALITY, subsampling=2)
+
+    def pipeline(draft, widths):
+        def run():
+            image = Image.open(io.BytesIO(data))
+            if draft:
+                image.draft("RGB", draft)
+            image = image.convert("RGB")
+            for width in widths:
+                image = image.resize((width, round(image.height * width / image.width)), Image.HAMMING)
+                finish(image)
+
+        return run
+
+    works["pipeline-1080 12MP"] = pipeline((2000, 1500), [1080])
+    works["pipeline-320 12MP"] = pipeline((500, 375), [320])
+    works["pipeline-ladder 12MP"] = pipeline(None, LADDER)
+    simd = "-SIMD" if "post" in PIL.__version__ else ""
+    return Peer(f"Pillow{simd} {PIL.__version__}", works)
+
+
+def libvips(path):
+    import pyvips
+
+    pyvips.cache_set_max(0)
+    data = open(path, "rb").read()
+
+    def pipeline(widths):
+        def run():
+            for width in widths:
+                image = pyvips.Image.thumbnail_buffer(data, width)
+                image = image.recomb(pyvips.Image.new_from_array(SEPIA)).linear(1.05, 0).cast("uchar")
+                mark = pyvips.Image.black(80, 30, bands=3) + [22, 20, 18]
+                image = image.insert(mark.cast("uchar"), image.width - 90, image.height - 40)
+                image.jpegsave_buffer(Q=QUALITY)
+
+        return run
+
+    works = {"pipeline-1080 12MP": pipeline([1080]), "pipeline-320 12MP": pipeline([320]), "pipeline-ladder 12MP": pipeline(LADDER)}
+    return Peer(f"libvips {pyvips.version(0)}.{pyvips.version(1)}", works)
+
+
+def processor():
+    try:
+        names = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+        return names[0]
+    except (OSError, IndexError):
+        return platform.processor() or "unknown processor"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary")
+    parser.add_argument("picture")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", nargs="*", default=[])
+    options = parser.parse_args()
+    peers = []
+    for make in (opencv, pillow, libvips):
+        try:
+            peers.append(make(options.picture))
+        except (ImportError, OSError) as missing:
+            print(f"compare: left out {make.__name__}: {missing}", file=sys.stderr)
+    ours = Ours(options.binary, options.picture)
+    works = [work for work in WORKS if not options.only or any(word in work for word in options.only)]
+    print(f"{processor()}, one thread each, {options.rounds} interleaved rounds; milliseconds, medians; ratio with quartiles\n")
+    print("| work | ours | " + " | ".join(peer.name for peer in peers) + " | times faster than the fastest |")
+    print("|---|---|" + "---|" * len(peers) + "---|")
+    for work in works:
+        sides = [ours] + [peer for peer in peers if work in peer.works]
+        times = {side: [] for side in sides}
+        for side in sides:
+            side.once(work)
+        for _ in range(options.rounds):
+            random.shuffle(sides)
+            for side in sides:
+                times[side].append(side.once(work))
+        rivals = [peer for peer in peers if peer in times]
+        fastest = min(rivals, key=lambda peer: statistics.median(times[peer]), default=None)
+        ratio = "-"
+        if fastest:
+            ratios = [theirs / own for theirs, own in zip(times[fastest], times[ours])]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            ratio = f"{middle:.2f} ({low:.2f}-{high:.2f})"
+        cell = lambda side: f"{statistics.median(times[side]) / 1e6:.2f}" if side in times else "-"
+        print(f"| {work} | {cell(ours)} | " + " | ".join(cell(peer) for peer in peers) + f" | {ratio} |", flush=True)
+    ours.close()
+
+
+if __name__ == "__main__":
+    main()

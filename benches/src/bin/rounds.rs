@@ -1,0 +1,123 @@
+//! Our side of `make bench-peers`: does one named piece of work per line of its input, and answers with the nanoseconds it took.
+//!
+//! `benches/peers/compare.py` asks it and the peers (Pillow, OpenCV, libvips) in turn, so that both sides meet the same moments of a
+//! shared machine. Buffers are made before the clock starts and used again, as a server does; so do the peers' where they can.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use photo_app::imaging::filters::{self, Function, Step};
+use photo_app::imaging::kernels::Program;
+use photo_app::imaging::spatial::{Raster, Sharpen, Vignette};
+use photo_app::imaging::{
+    Limits, RenderRequest, RgbImage, decode, encode, landscape, probe, render, resize,
+};
+use photo_app::model::RenditionFormats;
+
+/// A piece of work, ready to be done again and again.
+type Work = Box<dyn FnMut()>;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["paint", path] => {
+            let jpeg = encode::jpeg(&landscape::paint(3, 4_000, 3_000))?;
+            std::fs::write(path, jpeg).with_context(|| format!("cannot write {path}"))
+        }
+        ["rounds", jpeg] => rounds(Path::new(jpeg)),
+        _ => bail!("usage: rounds paint FILE.jpg | rounds rounds FILE.jpg < works, one a line"),
+    }
+}
+
+fn rounds(jpeg: &Path) -> anyhow::Result<()> {
+    let jpeg = std::fs::read(jpeg).with_context(|| format!("cannot read {}", jpeg.display()))?;
+    let jpeg: &'static [u8] = jpeg.leak();
+    let found = probe(jpeg, &Limits::default())?;
+    let large = decode::decode(jpeg, &found, &Limits::default())?;
+    let small = resize::resize(&mut Default::default(), &large, 1_080, 1_080);
+    let mut works: HashMap<String, Work> = HashMap::new();
+    let mut out = std::io::stdout().lock();
+    for line in std::io::stdin().lock().lines() {
+        let name = line.context("cannot read the next work")?;
+        let work = match works.entry(name) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                let work = work(place.key(), jpeg, &large, &small);
+                let Some(work) = work else { bail!("{:?} is no work of ours", place.key()) };
+                let work = place.insert(work);
+                // Once before the clock starts: buffers, caches, tables.
+                work();
+                work
+            }
+        };
+        let begun = Instant::now();
+        work();
+        writeln!(out, "{}", begun.elapsed().as_nanos())?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// The work with this name: `WORK SIZE`, where the size is `12MP` or `1MP`.
+fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> Option<Work> {
+    let (what, size) = name.split_once(' ')?;
+    let picture = if size == "12MP" { large } else { small };
+    let step = |function, amount| Step { function, amount };
+    let (contrast, bright) = (step(Function::Contrast, 1.2), step(Function::Brightness, 1.1));
+    let chain = match what {
+        "grayscale" => vec![step(Function::Grayscale, 1.0)],
+        "sepia" => vec![step(Function::Sepia, 1.0)],
+        "saturate" => vec![step(Function::Saturate, 1.4)],
+        "hue-rotate" => vec![step(Function::HueRotate, 30.0)],
+        "brightness+contrast" => vec![bright, contrast],
+        "invert" => vec![step(Function::Invert, 1.0)],
+        "chain-of-4" => {
+            vec![step(Function::Sepia, 1.0), contrast, step(Function::Saturate, 1.4), bright]
+        }
+        "memcpy" => {
+            let (from, mut to) = (picture.as_raw().clone(), picture.as_raw().clone());
+            return Some(Box::new(move || std::hint::black_box(&mut to).copy_from_slice(&from)));
+        }
+        "sharpen" => {
+            let (mut picture, sharpen) = (picture.clone(), Sharpen::new(1.0));
+            return Some(Box::new(move || sharpen.apply(&mut Raster::of(&mut picture))));
+        }
+        "vignette" => {
+            let (mut picture, vignette) = (picture.clone(), Vignette::new(0.6));
+            return Some(Box::new(move || vignette.apply(&mut Raster::of(&mut picture))));
+        }
+        "encode-jpeg" => {
+            let picture = picture.clone();
+            return Some(Box::new(move || {
+                std::hint::black_box(encode::jpeg(&picture)).expect("a picture can be encoded");
+            }));
+        }
+        "pipeline-1080" => return Some(pipeline(jpeg, &[1_080])),
+        "pipeline-320" => return Some(pipeline(jpeg, &[320])),
+        "pipeline-ladder" => return Some(pipeline(jpeg, &[320, 640, 1_080, 2_048])),
+        _ => return None,
+    };
+    let program = Program::new(&chain);
+    let mut pixels = picture.as_raw().clone();
+    Some(Box::new(move || program.apply_to(std::hint::black_box(&mut pixels))))
+}
+
+/// Bytes in, finished renditions out: one look, the mark, JPEG at quality 85.
+fn pipeline(bytes: &'static [u8], widths: &'static [u32]) -> Work {
+    let filter = filters::by_name("amber").expect("a look of the table");
+    Box::new(move || {
+        let request = RenderRequest {
+            bytes,
+            filter,
+            strength: 100,
+            watermark: true,
+            widths,
+            formats: RenditionFormats::Jpeg,
+            limits: Limits::default(),
+        };
+        std::hint::black_box(render(&request)).expect("a picture can be rendered");
+    })
+}
