@@ -115,7 +115,8 @@ fn html(criterion: &mut Criterion) {
     group.bench_function("landing", |b| {
         b.iter(|| {
             let cards = CardView::all(black_box(&grid[..8.min(grid.len())]), 320, assets);
-            askama::Template::render(&LandingPage { viewer: None, cards }).expect("it renders")
+            askama::Template::render(&LandingPage { viewer: None, done: None, cards })
+                .expect("it renders")
         });
     });
     group.finish();
