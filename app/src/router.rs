@@ -1,7 +1,7 @@
 //! Every URL on one line, then the middleware in the order a request meets it.
 //!
 //! observe (request id, log line, metrics by route label, security headers, timeout, cross-site refusal) -> catch panics ->
-//! compression -> body limit -> the handler in `routes`. The observing layer is one function because it is paid on every
+//! compression -> validators of pages -> body limit -> the handler in `routes`. The observing layer is one function because it is paid on every
 //! request: six layers of their own would cost more than the page's HTML.
 
 use std::collections::HashMap;
@@ -12,8 +12,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -157,6 +157,7 @@ fn finish(routes: Routes, state: &AppState) -> Router {
         .fallback(no_page)
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn(revalidate))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(observer, observe))
@@ -172,6 +173,37 @@ async fn no_page(uri: http::Uri) -> Result<Response, AppError> {
         return Ok(crate::routes::see_other(trimmed));
     }
     Err(AppError::NotFound("this page"))
+}
+
+/// Gives pages a validator, so that a browser that asks again for what it has is told so with 304 and no body. Pages say `no-cache`:
+/// browsers ask each time, since likes and comments may have come. The tag is weak, for compression comes after it; CRC-32 and length
+/// cost 3 us for the longest page, and a page that changed without either changing is one in four thousand million.
+async fn revalidate(request: Request, next: Next) -> Response {
+    let asked = *request.method() == Method::GET;
+    let known = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let response = next.run(request).await;
+    let is_page = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !asked || !is_page || response.status() != StatusCode::OK {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    // Pages are made whole before they are sent, so this only hands over the bytes.
+    let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+        return AppError::Panicked("a page broke off while it was read".to_owned()).into_response();
+    };
+    let tag = format!("W/\"{:08x}-{:x}\"", crc32fast::hash(&bytes), bytes.len());
+    let tag = HeaderValue::from_str(&tag).expect("hex digits fit a header");
+    let unchanged = known.as_ref() == Some(&tag);
+    parts.headers.insert(header::ETAG, tag);
+    if unchanged {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        return Response::from_parts(parts, axum::body::Body::empty());
+    }
+    Response::from_parts(parts, bytes.into())
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {

@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use photo_app::imaging::buffers::Workbench;
 use photo_app::imaging::filters::{self, Filter, Function, Step};
 use photo_app::imaging::kernels::{Program, instruction_sets};
-use photo_app::imaging::spatial::{Raster, Sharpen, Vignette};
+use photo_app::imaging::spatial::{Raster, Sharpen, SpatialFilter as _, Vignette};
 use photo_app::imaging::{
     Limits, RenderRequest, decode, encode, landscape, orient, probe, render, resize, watermark,
 };

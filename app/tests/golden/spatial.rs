@@ -2,7 +2,7 @@
 //! 1x1 to 67x67, RGB and RGBA, with and without gaps between rows.
 
 use photo_app::imaging::kernels::instruction_sets;
-use photo_app::imaging::spatial::{Raster, Sharpen, Vignette};
+use photo_app::imaging::spatial::{Raster, Sharpen, SpatialFilter as _, Vignette};
 use proptest::prelude::*;
 
 use crate::Random;

@@ -273,3 +273,28 @@ async fn addresses_are_forgiving() {
     let refused = anna.post("/account", &[("display_name", &"x".repeat(61))]).await;
     refused.assert_says(422, &"x".repeat(61));
 }
+
+#[tokio::test]
+async fn a_page_that_has_not_changed_is_not_sent_again() {
+    for store in STORES {
+        let site = Site::start(store).await;
+        let mut anna = site.person("anna").await;
+        let photo = anna.upload("a.jpg", &jpeg(64, 48), &[]).await.location().to_owned();
+        for path in ["/", "/explore", photo.as_str(), "/u/anna", "/plans"] {
+            let page = anna.get(path).await;
+            let tag = page.header(header::ETAG).to_owned();
+            assert!(tag.starts_with("W/\""), "{path}: {tag}");
+            let again = anna.get_with(path, &[("if-none-match", &tag)]).await;
+            assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
+            assert_eq!(again.header(header::ETAG), tag);
+        }
+        let tag = anna.get(&photo).await.header(header::ETAG).to_owned();
+        anna.post(&format!("{photo}/like"), &[("on", "true")]).await.location();
+        let liked = anna.get_with(&photo, &[("if-none-match", &tag)]).await;
+        liked.assert_says(200, "you like this");
+        // Somebody else's page is another one.
+        let stranger = site.browser().get_with(&photo, &[("if-none-match", &tag)]).await;
+        assert_eq!(stranger.status, StatusCode::OK);
+        assert!(site.stop().await);
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use photo_app::imaging::filters::{self, Function, Step};
 use photo_app::imaging::kernels::Program;
-use photo_app::imaging::spatial::{Raster, Sharpen, Vignette};
+use photo_app::imaging::spatial::{Raster, Sharpen, SpatialFilter as _, Vignette};
 use photo_app::imaging::{
     Limits, RenderRequest, RgbImage, decode, encode, landscape, probe, render, resize,
 };

@@ -2,8 +2,8 @@
 //!
 //! Unlike point filters (`kernels`) they cannot be fused with their neighbours, so each is one pass over the picture, row by row,
 //! on rows that stay in the first cache. Every filter is a loop over the bytes of a row in 16-bit lanes, written so that compilers
-//! turn it into vectors; [`vectorized`] compiles that loop for the best instructions of the machine. The same loop without them is
-//! the readable twin: integers in a fixed order, hence the same bits everywhere, which a test holds.
+//! turn it into vectors; [`SpatialFilter`] compiles that loop for the best instructions of the machine. The same loop without them
+//! is the readable twin: integers in a fixed order, hence the same bits everywhere, which a test holds.
 
 mod sharpen;
 mod vignette;
@@ -70,10 +70,26 @@ impl<'a> Raster<'a> {
     }
 }
 
-/// Calls `work` compiled for the instructions of `level`. `work` and all that it calls must be `#[inline(always)]`.
-#[inline(always)]
-fn vectorized<T>(level: Level, work: impl FnOnce() -> T) -> T {
-    fearless_simd::dispatch!(level, _simd => work())
+/// A filter of this room.
+pub trait SpatialFilter {
+    /// Filters in place. To be `#[inline(always)]` with all that it calls, so that it is compiled anew for each instruction set.
+    #[doc(hidden)]
+    fn run(&self, raster: &mut Raster<'_>);
+
+    /// Filters in place, with the best instructions of this machine.
+    fn apply(&self, raster: &mut Raster<'_>) {
+        self.apply_with(Level::new(), raster);
+    }
+
+    /// With the instructions of `level`, so that benches and tests can compare them.
+    fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
+        fearless_simd::dispatch!(level, _simd => self.run(raster));
+    }
+
+    /// The same, compiled without any vector instruction in mind: the readable twin.
+    fn apply_scalar(&self, raster: &mut Raster<'_>) {
+        self.run(raster);
+    }
 }
 
 /// a * b / 2^15, rounded: one instruction of every vector unit.

@@ -4,9 +4,7 @@
 //! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
 
-use fearless_simd::Level;
-
-use super::{Raster, multiply_high, vectorized};
+use super::{Raster, SpatialFilter, multiply_high};
 
 /// Bytes worked on at a time: two of the widest vectors.
 const RUN: usize = 128;
@@ -46,44 +44,6 @@ impl Sharpen {
         Self { factor: (amount * 1_024.0).round() as i16 }
     }
 
-    /// Filters in place, with the best instructions of this machine.
-    pub fn apply(&self, raster: &mut Raster<'_>) {
-        self.apply_with(Level::new(), raster);
-    }
-
-    /// With the instructions of `level`, so that benches and tests can compare them.
-    pub fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
-        vectorized(
-            level,
-            #[inline(always)]
-            || self.run(raster),
-        );
-    }
-
-    /// The same, compiled without any vector instruction in mind: the readable twin.
-    pub fn apply_scalar(&self, raster: &mut Raster<'_>) {
-        self.run(raster);
-    }
-
-    #[inline(always)]
-    fn run(&self, raster: &mut Raster<'_>) {
-        let (width, height, channels) = (raster.width, raster.height, raster.channels);
-        if self.factor == 0 || width == 0 || height == 0 {
-            return;
-        }
-        let padded = (width + 2) * channels;
-        let mut window = Window { rows: std::array::from_fn(|_| vec![0; padded]), channels };
-        window.take(0, raster.row(0));
-        for y in 0..height {
-            let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
-            if below > y {
-                window.take(below, raster.row(below));
-            }
-            let row = |y: usize| &window.rows[y % 3][..];
-            self.row([row(above), row(y), row(below)], channels, raster.row(y));
-        }
-    }
-
     /// One row from the three that the window holds.
     #[inline(always)]
     fn row(&self, [above, here, below]: [&[u8]; 3], channels: usize, out: &mut [u8]) {
@@ -115,6 +75,27 @@ impl Sharpen {
                 }
             }
             out.copy_from_slice(&fresh[..out.len()]);
+        }
+    }
+}
+
+impl SpatialFilter for Sharpen {
+    #[inline(always)]
+    fn run(&self, raster: &mut Raster<'_>) {
+        let (width, height, channels) = (raster.width, raster.height, raster.channels);
+        if self.factor == 0 || width == 0 || height == 0 {
+            return;
+        }
+        let padded = (width + 2) * channels;
+        let mut window = Window { rows: std::array::from_fn(|_| vec![0; padded]), channels };
+        window.take(0, raster.row(0));
+        for y in 0..height {
+            let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
+            if below > y {
+                window.take(below, raster.row(below));
+            }
+            let row = |y: usize| &window.rows[y % 3][..];
+            self.row([row(above), row(y), row(below)], channels, raster.row(y));
         }
     }
 }

@@ -4,9 +4,7 @@
 //! edge to be seen. In 16-bit fixed point: r^2 is the sum of a number for the column and one for the row, its square and the product with the
 //! strength are high halves of 16-bit products, which vector units have as one instruction. Within one level of the exact result.
 
-use fearless_simd::Level;
-
-use super::{Raster, vectorized};
+use super::{Raster, SpatialFilter};
 
 /// Bytes worked on at a time.
 const RUN: usize = 128;
@@ -30,26 +28,9 @@ impl Vignette {
         // `as` saturates, and takes what is no number for 0.
         Self { strength: (strength * 65_535.0).round() as u16 }
     }
+}
 
-    /// Filters in place, with the best instructions of this machine.
-    pub fn apply(&self, raster: &mut Raster<'_>) {
-        self.apply_with(Level::new(), raster);
-    }
-
-    /// With the instructions of `level`, so that benches and tests can compare them.
-    pub fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
-        vectorized(
-            level,
-            #[inline(always)]
-            || self.run(raster),
-        );
-    }
-
-    /// The same, compiled without any vector instruction in mind: the readable twin.
-    pub fn apply_scalar(&self, raster: &mut Raster<'_>) {
-        self.run(raster);
-    }
-
+impl SpatialFilter for Vignette {
     #[inline(always)]
     fn run(&self, raster: &mut Raster<'_>) {
         let (width, height, channels) = (raster.width, raster.height, raster.channels);
