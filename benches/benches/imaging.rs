@@ -197,8 +197,18 @@ mod peers {
                 });
             });
         }
-        group.bench_function("encode jpeg-encoder (ours)", |bencher| {
+        group.bench_function("encode (ours)", |bencher| {
             bencher.iter(|| encode::jpeg(black_box(&picture)));
+        });
+        group.bench_function("encode jpeg-encoder", |bencher| {
+            bencher.iter(|| {
+                let mut out = Vec::new();
+                let mut encoder = jpeg_encoder::Encoder::new(&mut out, encode::JPEG_QUALITY);
+                encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+                let (pixels, kind) = (black_box(&picture), jpeg_encoder::ColorType::Rgb);
+                encoder.encode(pixels, 4_000, 3_000, kind).expect("encoded");
+                out
+            });
         });
         group.bench_function("encode image", |bencher| {
             bencher.iter(|| {
@@ -222,7 +232,8 @@ mod peers {
         });
         group.bench_function("hue-rotate, image", |bencher| {
             let mut mine = picture.clone();
-            bencher.iter(|| image::imageops::huerotate_in_place(black_box(&mut mine), 30));
+            bencher
+                .iter(|| image::imageops::colorops::huerotate_in_place(black_box(&mut mine), 30));
         });
         group.finish();
     }

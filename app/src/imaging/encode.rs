@@ -1,15 +1,15 @@
-//! Pixels to JPEG (quality 85, colour at half resolution (4:2:0), baseline) and to lossy WebP; no metadata in either.
+//! Pixels to JPEG (`jpeg`: quality 85, colour at half resolution (4:2:0), baseline) and to lossy WebP (libwebp); no metadata in either.
 //!
 //! Quality 85 is where photos stop looking compressed at normal viewing distance; 4:2:0 saves about a fifth more and is not
 //! seen on photos. Baseline with the standard Huffman tables: optimised tables would save 5 to 8 % for a second pass over
 //! the coefficients. `docs/decisions/jpeg-crates.md` has the figures of the crates.
 
+use fearless_simd::Level;
 use image::RgbImage;
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use webp::{PixelLayout, WebPConfig};
 
-use super::ImagingError;
+use super::{ImagingError, jpeg};
 
 /// The quality of every rendition.
 pub const JPEG_QUALITY: u8 = 85;
@@ -37,17 +37,9 @@ pub fn webp(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
 
 /// Encodes the picture; only a side over 65,535 pixels fails.
 pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
-    let encoding = |reason: String| ImagingError::Encoding { reason };
-    let side = |pixels: u32| {
-        u16::try_from(pixels).map_err(|_| encoding(format!("{pixels} pixels are too many")))
-    };
-    let (width, height) = (side(picture.width())?, side(picture.height())?);
     // Photos at this quality take 0.1 to 0.3 bytes a pixel: one allocation nearly always suffices.
     let mut out = Vec::with_capacity(picture.as_raw().len() / 12 + 1024);
-    let mut encoder = Encoder::new(&mut out, JPEG_QUALITY);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder
-        .encode(picture.as_raw(), width, height, ColorType::Rgb)
-        .map_err(|error| encoding(error.to_string()))?;
+    let encoded = jpeg::encode(picture, picture.dimensions(), JPEG_QUALITY, Level::new(), &mut out);
+    encoded.map_err(|error| ImagingError::Encoding { reason: error.to_string() })?;
     Ok(out)
 }

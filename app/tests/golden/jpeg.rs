@@ -251,3 +251,81 @@ fn damage_is_an_error_and_never_a_panic() {
         }
     }
 }
+
+/// Peak signal to noise in decibels.
+fn psnr(a: &[u8], b: &[u8]) -> f64 {
+    let square = |(a, b): (&u8, &u8)| (f64::from(*a) - f64::from(*b)).powi(2);
+    let mean = a.iter().zip(b).map(square).sum::<f64>() / a.len() as f64;
+    10.0 * (255.0 * 255.0 / mean).log10()
+}
+
+fn written(pixels: &[u8], width: u32, height: u32, quality: u8) -> Vec<u8> {
+    let (_, level) = instruction_sets()[0];
+    let mut bytes = Vec::new();
+    jpeg::encode(pixels, (width, height), quality, level, &mut bytes).expect("a size of JPEG's");
+    bytes
+}
+
+#[test]
+fn what_is_written_is_read_by_others_and_is_as_good_as_theirs() {
+    for (width, height) in [(1, 1), (2, 3), (15, 16), (17, 33), (64, 48), (131, 67), (640, 410)] {
+        let pixels = waves(width, height);
+        for quality in [1, 50, 85, 100] {
+            let ours = written(&pixels, width, height, quality);
+            let read = zune(&ours, ColorSpace::RGB);
+            assert_eq!(read.len(), pixels.len(), "{width}x{height}");
+            let mut theirs = Vec::new();
+            let mut encoder = Encoder::new(&mut theirs, quality);
+            encoder.set_sampling_factor(SamplingFactor::F_2_2);
+            encoder.encode(&pixels, width as u16, height as u16, ColorType::Rgb).expect("encoded");
+            let (our_loss, their_loss) =
+                (psnr(&pixels, &read), psnr(&pixels, &zune(&theirs, ColorSpace::RGB)));
+            // A decibel of room for pictures of a few pixels, where rounding decides.
+            let room = if width < 64 { 1.5 } else { 0.3 };
+            assert!(
+                our_loss + room >= their_loss,
+                "{width}x{height} at {quality}: {our_loss} dB instead of {their_loss}"
+            );
+            let most = theirs.len() as f64 * 1.03 + 64.0;
+            assert!(
+                (ours.len() as f64) <= most,
+                "{} bytes instead of {}",
+                ours.len(),
+                theirs.len()
+            );
+            assert!(Frame::read(&ours).is_some(), "our own decoder reads it as well");
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_writes_the_same_file() {
+    let card = test_card(203, 149);
+    let made = instruction_sets().into_iter().map(|(name, level)| {
+        let mut bytes = Vec::new();
+        jpeg::encode(card.as_raw(), (203, 149), 85, level, &mut bytes).expect("encoded");
+        (name, bytes)
+    });
+    let made: Vec<_> = made.collect();
+    for (name, bytes) in &made[1..] {
+        assert!(*bytes == made[0].1, "{name} differs from {}", made[0].0);
+    }
+}
+
+#[test]
+fn colours_survive_and_strange_sizes_are_refused() {
+    // Flat colours, extremes included: chroma at half size costs them nothing.
+    for colour in [[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [12, 200, 99]]
+    {
+        let pixels: Vec<u8> = colour.iter().copied().cycle().take(40 * 24 * 3).collect();
+        let read = zune(&written(&pixels, 40, 24, 95), ColorSpace::RGB);
+        let worst = read.iter().zip(&pixels).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(3), "{colour:?} is off by {worst:?}");
+    }
+    let (_, level) = instruction_sets()[0];
+    for size in [(0, 4), (4, 0), (65_536, 1), (1, 70_000)] {
+        let pixels = vec![0; size.0 as usize * size.1 as usize * 3];
+        let refused = jpeg::encode(&pixels, size, 85, level, &mut Vec::new());
+        assert!(refused.is_err(), "{size:?}");
+    }
+}

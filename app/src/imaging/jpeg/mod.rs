@@ -1,4 +1,5 @@
-//! JPEG straight to a fraction of its size: each 8x8 block becomes NxN pixels, for N from 1 to 7, in the DCT domain.
+//! JPEG both ways. Writing (`writer`, `forward`) is baseline with chroma at half size. Reading goes straight to a fraction of the size:
+//! each 8x8 block becomes NxN pixels, for N from 1 to 7, in the DCT domain.
 //!
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
 //! bits are read (`entropy`), only the low frequencies of each block are turned into pixels (`transform`), chroma comes out at the
@@ -11,8 +12,10 @@
 
 mod colour;
 mod entropy;
+mod forward;
 mod frame;
 mod transform;
+mod writer;
 
 use fearless_simd::Level;
 
@@ -47,6 +50,33 @@ pub fn decode(
     assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
     fearless_simd::dispatch!(level, _simd => run(frame, eighths as usize, width as usize, pixels))
 }
+
+/// Encodes RGB rows without gaps as a baseline JPEG with chroma at half size, with the instructions of `level`; the bytes are appended
+/// to `out`. Quality from 1 to 100, on libjpeg's scale.
+///
+/// # Errors
+/// A side is zero or longer than the format holds (65,535 pixels).
+pub fn encode(
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    quality: u8,
+    level: Level,
+    out: &mut Vec<u8>,
+) -> Result<(), WrongSide> {
+    for side in [width, height] {
+        if side == 0 || side > writer::SIDE_MAX {
+            return Err(WrongSide(side));
+        }
+    }
+    assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
+    fearless_simd::dispatch!(level, _simd => writer::run(pixels, (width, height), quality, out));
+    Ok(())
+}
+
+/// A picture with such a side cannot be a JPEG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a side of {0} pixels; 1 to 65,535 are possible")]
+pub struct WrongSide(pub u32);
 
 /// One component while it is decoded: its tables, and the pixels of one row of MCUs.
 struct Plane<'a> {

@@ -92,6 +92,15 @@ pub trait SpatialFilter {
     }
 }
 
+/// Bytes worked on at a time: two of the widest vectors. Loops over an array of this length have no end to be checked.
+const RUN: usize = 128;
+
+/// All bits set where a run holds alpha, which filters leave as it is. Runs begin with a pixel's first byte when there are four.
+#[inline(always)]
+fn alpha_bytes(channels: usize) -> [u8; RUN] {
+    std::array::from_fn(|at| if channels == 4 && at % 4 == 3 { 255 } else { 0 })
+}
+
 /// a * b / 2^15, rounded: one instruction of every vector unit.
 #[inline(always)]
 fn multiply_high(a: i16, b: i16) -> i16 {

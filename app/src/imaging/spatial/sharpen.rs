@@ -4,10 +4,7 @@
 //! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
 
-use super::{Raster, SpatialFilter, multiply_high};
-
-/// Bytes worked on at a time: two of the widest vectors.
-const RUN: usize = 128;
+use super::{RUN, Raster, SpatialFilter, alpha_bytes, multiply_high};
 
 /// The filter at one amount.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,7 +13,7 @@ pub struct Sharpen {
     factor: i16,
 }
 
-/// Three rows of the picture as it was, each with a pixel repeated at either end.
+/// Three rows of the picture as it was, each with a pixel repeated at either end and room behind.
 struct Window {
     rows: [Vec<u8>; 3],
     channels: usize,
@@ -47,36 +44,33 @@ impl Sharpen {
     /// One row from the three that the window holds.
     #[inline(always)]
     fn row(&self, [above, here, below]: [&[u8]; 3], channels: usize, out: &mut [u8]) {
-        let length = out.len();
-        let shifted = |row: &'_ [u8], pixels: usize| -> std::ops::Range<usize> {
-            debug_assert!(row.len() >= pixels * channels + length);
-            pixels * channels..pixels * channels + length
-        };
-        let up = above[shifted(above, 1)].chunks(RUN);
-        let down = below[shifted(below, 1)].chunks(RUN);
-        let left = here[shifted(here, 0)].chunks(RUN);
-        let middle = here[shifted(here, 1)].chunks(RUN);
-        let right = here[shifted(here, 2)].chunks(RUN);
-        let around = up.zip(down).zip(left.zip(right));
-        for ((((up, down), (left, right)), middle), out) in
-            around.zip(middle).zip(out.chunks_mut(RUN))
-        {
+        let kept = alpha_bytes(channels);
+        let mut from = 0;
+        for out in out.chunks_mut(RUN) {
+            let up = run_at(above, from + channels);
+            let down = run_at(below, from + channels);
+            let left = run_at(here, from);
+            let middle = run_at(here, from + channels);
+            let right = run_at(here, from + 2 * channels);
             let wide = |byte: u8| i16::from(byte);
             let mut fresh = [0_u8; RUN];
-            for at in 0..out.len().min(RUN) {
+            for at in 0..RUN {
                 let around = wide(up[at]) + wide(down[at]) + wide(left[at]) + wide(right[at]);
                 let difference = 4 * wide(middle[at]) - around;
                 let moved = multiply_high(difference << 5, self.factor);
-                fresh[at] = wide(middle[at]).saturating_add(moved).clamp(0, 255) as u8;
-            }
-            if channels == 4 {
-                for at in (3..out.len()).step_by(4) {
-                    fresh[at] = middle[at];
-                }
+                let sharp = wide(middle[at]).saturating_add(moved).clamp(0, 255) as u8;
+                fresh[at] = (sharp & !kept[at]) | (middle[at] & kept[at]);
             }
             out.copy_from_slice(&fresh[..out.len()]);
+            from += RUN;
         }
     }
+}
+
+/// A whole run of a row that has room behind it.
+#[inline(always)]
+fn run_at(row: &[u8], from: usize) -> &[u8; RUN] {
+    row[from..].first_chunk().expect("a row of the window ends in a run's room")
 }
 
 impl SpatialFilter for Sharpen {
@@ -86,7 +80,8 @@ impl SpatialFilter for Sharpen {
         if self.factor == 0 || width == 0 || height == 0 {
             return;
         }
-        let padded = (width + 2) * channels;
+        // A pixel at either end, and room for whole runs.
+        let padded = (width + 2) * channels + RUN;
         let mut window = Window { rows: std::array::from_fn(|_| vec![0; padded]), channels };
         window.take(0, raster.row(0));
         for y in 0..height {

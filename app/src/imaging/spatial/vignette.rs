@@ -4,10 +4,7 @@
 //! edge to be seen. In 16-bit fixed point: r^2 is the sum of a number for the column and one for the row, its square and the product with the
 //! strength are high halves of 16-bit products, which vector units have as one instruction. Within one level of the exact result.
 
-use super::{Raster, SpatialFilter};
-
-/// Bytes worked on at a time.
-const RUN: usize = 128;
+use super::{RUN, Raster, SpatialFilter, alpha_bytes};
 
 /// The filter at one strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,25 +35,35 @@ impl SpatialFilter for Vignette {
             return;
         }
         let across = shares(width, height, width * channels, |at| at / channels);
+        let (across, rest) = across.as_chunks::<RUN>();
+        let mut last = [0; RUN];
+        last[..rest.len()].copy_from_slice(rest);
         let down = shares(height, width, height, |at| at);
+        let kept = alpha_bytes(channels);
         for (y, down) in down.into_iter().enumerate() {
-            for (bytes, across) in raster.row(y).chunks_mut(RUN).zip(across.chunks(RUN)) {
-                let mut fresh = [0_u8; RUN];
-                for at in 0..bytes.len().min(across.len()).min(RUN) {
-                    let squared = across[at].saturating_add(down);
-                    let taken = high(high(squared, squared), self.strength);
-                    // In 8.8: the byte, less what is taken, rounded.
-                    let byte = u16::from(bytes[at]) << 8;
-                    fresh[at] = ((byte - high(byte, taken)).saturating_add(128) >> 8) as u8;
-                }
-                if channels == 4 {
-                    for at in (3..bytes.len()).step_by(4) {
-                        fresh[at] = bytes[at];
-                    }
-                }
-                let length = bytes.len();
-                bytes.copy_from_slice(&fresh[..length]);
+            let (runs, rest) = raster.row(y).as_chunks_mut::<RUN>();
+            for (bytes, across) in runs.iter_mut().zip(across) {
+                self.darken(bytes, across, down, &kept);
             }
+            let mut padded = [0; RUN];
+            padded[..rest.len()].copy_from_slice(rest);
+            self.darken(&mut padded, &last, down, &kept);
+            rest.copy_from_slice(&padded[..rest.len()]);
+        }
+    }
+}
+
+impl Vignette {
+    /// A run of a row whose share is `down`.
+    #[inline(always)]
+    fn darken(&self, bytes: &mut [u8; RUN], across: &[u16; RUN], down: u16, kept: &[u8; RUN]) {
+        for at in 0..RUN {
+            let squared = across[at].saturating_add(down);
+            let taken = high(high(squared, squared), self.strength);
+            // In 8.8: the byte, less what is taken, rounded.
+            let byte = u16::from(bytes[at]) << 8;
+            let dark = ((byte - high(byte, taken)).saturating_add(128) >> 8) as u8;
+            bytes[at] = (dark & !kept[at]) | (bytes[at] & kept[at]);
         }
     }
 }
