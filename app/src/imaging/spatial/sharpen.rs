@@ -43,15 +43,15 @@ impl Sharpen {
 
     /// One row from the three that the window holds.
     #[inline(always)]
-    fn row(&self, [above, here, below]: [&[u8]; 3], channels: usize, out: &mut [u8]) {
-        let kept = alpha_bytes(channels);
+    fn row<const CHANNELS: usize>(&self, [above, here, below]: [&[u8]; 3], out: &mut [u8]) {
+        let kept = alpha_bytes(CHANNELS);
         let mut from = 0;
         for out in out.chunks_mut(RUN) {
-            let up = run_at(above, from + channels);
-            let down = run_at(below, from + channels);
+            let up = run_at(above, from + CHANNELS);
+            let down = run_at(below, from + CHANNELS);
             let left = run_at(here, from);
-            let middle = run_at(here, from + channels);
-            let right = run_at(here, from + 2 * channels);
+            let middle = run_at(here, from + CHANNELS);
+            let right = run_at(here, from + 2 * CHANNELS);
             let wide = |byte: u8| i16::from(byte);
             let mut fresh = [0_u8; RUN];
             for at in 0..RUN {
@@ -59,7 +59,10 @@ impl Sharpen {
                 let difference = 4 * wide(middle[at]) - around;
                 let moved = multiply_high(difference << 5, self.factor);
                 let sharp = wide(middle[at]).saturating_add(moved).clamp(0, 255) as u8;
-                fresh[at] = (sharp & !kept[at]) | (middle[at] & kept[at]);
+                fresh[at] = match CHANNELS {
+                    4 => (sharp & !kept[at]) | (middle[at] & kept[at]),
+                    _ => sharp,
+                };
             }
             out.copy_from_slice(&fresh[..out.len()]);
             from += RUN;
@@ -90,7 +93,11 @@ impl SpatialFilter for Sharpen {
                 window.take(below, raster.row(below));
             }
             let row = |y: usize| &window.rows[y % 3][..];
-            self.row([row(above), row(y), row(below)], channels, raster.row(y));
+            let rows = [row(above), row(y), row(below)];
+            match channels {
+                4 => self.row::<4>(rows, raster.row(y)),
+                _ => self.row::<3>(rows, raster.row(y)),
+            }
         }
     }
 }

@@ -39,31 +39,49 @@ impl SpatialFilter for Vignette {
         let mut last = [0; RUN];
         last[..rest.len()].copy_from_slice(rest);
         let down = shares(height, width, height, |at| at);
-        let kept = alpha_bytes(channels);
         for (y, down) in down.into_iter().enumerate() {
-            let (runs, rest) = raster.row(y).as_chunks_mut::<RUN>();
-            for (bytes, across) in runs.iter_mut().zip(across) {
-                self.darken(bytes, across, down, &kept);
+            match channels {
+                4 => self.row::<4>(raster.row(y), across, &last, down),
+                _ => self.row::<3>(raster.row(y), across, &last, down),
             }
-            let mut padded = [0; RUN];
-            padded[..rest.len()].copy_from_slice(rest);
-            self.darken(&mut padded, &last, down, &kept);
-            rest.copy_from_slice(&padded[..rest.len()]);
         }
     }
 }
 
 impl Vignette {
-    /// A run of a row whose share is `down`.
+    /// A row whose share is `down`; `last` are the shares of the columns beyond whole runs.
     #[inline(always)]
-    fn darken(&self, bytes: &mut [u8; RUN], across: &[u16; RUN], down: u16, kept: &[u8; RUN]) {
+    fn row<const CHANNELS: usize>(
+        &self,
+        row: &mut [u8],
+        across: &[[u16; RUN]],
+        last: &[u16; RUN],
+        down: u16,
+    ) {
+        let (runs, rest) = row.as_chunks_mut::<RUN>();
+        for (bytes, across) in runs.iter_mut().zip(across) {
+            self.darken::<CHANNELS>(bytes, across, down);
+        }
+        let mut padded = [0; RUN];
+        padded[..rest.len()].copy_from_slice(rest);
+        self.darken::<CHANNELS>(&mut padded, last, down);
+        rest.copy_from_slice(&padded[..rest.len()]);
+    }
+
+    /// A run of a row.
+    #[inline(always)]
+    fn darken<const CHANNELS: usize>(&self, bytes: &mut [u8; RUN], across: &[u16; RUN], down: u16) {
+        let kept = alpha_bytes(CHANNELS);
         for at in 0..RUN {
             let squared = across[at].saturating_add(down);
             let taken = high(high(squared, squared), self.strength);
             // In 8.8: the byte, less what is taken, rounded.
             let byte = u16::from(bytes[at]) << 8;
             let dark = ((byte - high(byte, taken)).saturating_add(128) >> 8) as u8;
-            bytes[at] = (dark & !kept[at]) | (bytes[at] & kept[at]);
+            bytes[at] = match CHANNELS {
+                4 => (dark & !kept[at]) | (bytes[at] & kept[at]),
+                _ => dark,
+            };
         }
     }
 }
