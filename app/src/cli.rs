@@ -120,14 +120,14 @@ async fn work(config: Config) -> anyhow::Result<()> {
     let WorkerParts { queue, renderer } = parts.context("a worker needs a queue")?;
     let stop = stop_on_signal()?;
     let sweep = tokio::spawn(sweep::run(state.clone(), stop.clone()));
-    let (telemetry, clock) = (state.telemetry.clone(), state.clock.clone());
+    let telemetry = state.telemetry.clone();
     let worker = tokio::spawn(worker::run(
         queue,
         renderer,
         concurrency as usize,
         visibility,
         stop.clone(),
-        Arc::new(move |event| telemetry.record_job(event, clock.now_ms())),
+        Arc::new(move |event| telemetry.record_job(event)),
     ));
     let router = crate::router::worker_router(&state);
     listen(listener, router, &state, stop).await?;

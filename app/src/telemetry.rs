@@ -236,12 +236,11 @@ impl Telemetry {
     }
 
     /// Records what happened to a job.
-    pub fn record_job(&self, event: JobEvent, now_ms: i64) {
+    pub fn record_job(&self, event: JobEvent) {
         let (name, took) = match event {
-            JobEvent::Taken { sent_at_ms } => {
-                if let Some(sent_at_ms) = sent_at_ms {
-                    // The queue's clock is another one: a job is never taken before it was sent.
-                    self.job_waits.observe((now_ms - sent_at_ms).max(0) as f64 / 1_000.0);
+            JobEvent::Taken { waited } => {
+                if let Some(waited) = waited {
+                    self.job_waits.observe(waited.as_secs_f64());
                 }
                 return;
             }
@@ -356,7 +355,7 @@ impl JobQueue for CountedJobs {
             let took = begun.elapsed();
             let done = answer.is_ok();
             let event = if done { JobEvent::Done { took } } else { JobEvent::Failed { took } };
-            self.telemetry.record_job(event, 0);
+            self.telemetry.record_job(event);
         }
         answer
     }

@@ -23,7 +23,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 QUALITY = 85
 # The matrices of the W3C Filter Effects specification, as the peers take them.
-GRAY = [[0.2126, 0.7152, 0.0722]] * 3
 SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use super::{AssetError, AssetKey, Assets, Listing};
+use super::{AssetError, AssetKey, Assets, Listing, rendition_file};
 use crate::model::PhotoId;
 
 /// A folder that a delete of a sibling just removed is made again this often. Once is usual; more only when puts and deletes of
@@ -60,7 +60,7 @@ impl LocalAssets {
                 let mut path = self.root.join("renditions").join(shard(*photo));
                 path.push(photo.to_string());
                 path.push(version.to_string());
-                path.push(format!("{width}.{}", format.picture_format().as_str()));
+                path.push(&*rendition_file(*width, *format));
                 path
             }
         }
@@ -73,13 +73,28 @@ impl LocalAssets {
         work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Result<T, AssetError> {
         let file = self.file(key);
-        let done = spawn_blocking(move || work(&file)).await;
-        done.map_err(io::Error::other).and_then(|result| result).map_err(|source| AssetError {
-            verb,
-            path: key.path(),
-            source: source.into(),
-        })
+        off_thread(verb, key.path(), move || work(&file)).await
     }
+
+    /// The same for work on the whole store.
+    async fn blocking_at_root<T: Send + 'static>(
+        &self,
+        verb: &'static str,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, AssetError> {
+        let root = self.root.clone();
+        off_thread(verb, self.root.display().to_string(), move || work(&root)).await
+    }
+}
+
+/// Runs `work` on a thread for blocking work and names its error.
+async fn off_thread<T: Send + 'static>(
+    verb: &'static str,
+    path: String,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, AssetError> {
+    let done = spawn_blocking(work).await.map_err(io::Error::other).and_then(|result| result);
+    done.map_err(|source| AssetError { verb, path, source: source.into() })
 }
 
 /// The last two characters of the id: random, hence evenly filled folders.
@@ -110,17 +125,14 @@ impl Assets for LocalAssets {
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Listing, AssetError> {
-        let (root, after) = (self.root.clone(), after.map(PathBuf::from));
-        let path = self.root.display().to_string();
-        let done = spawn_blocking(move || {
+        let (after, limit) = (after.map(PathBuf::from), limit.max(1));
+        let list = move |root: &Path| {
             let mut files = Vec::new();
-            walk(&root, Path::new(""), after.as_deref(), limit.max(1), &mut files)?;
+            walk(root, Path::new(""), after.as_deref(), limit, &mut files)?;
             Ok(files)
-        });
-        let done = done.await.map_err(io::Error::other).and_then(|result| result);
-        let files =
-            done.map_err(|source| AssetError { verb: "list", path, source: source.into() })?;
-        let full = files.len() >= limit.max(1);
+        };
+        let files = self.blocking_at_root("list", list).await?;
+        let full = files.len() >= limit;
         Ok(Listing {
             next: files.last().filter(|_| full).map(|file| file.display().to_string()),
             keys: files.iter().filter_map(|file| key_of(file)).collect(),
@@ -142,14 +154,7 @@ impl Assets for LocalAssets {
     }
 
     async fn ping(&self) -> Result<(), AssetError> {
-        let root = self.root.clone();
-        let path = self.root.display().to_string();
-        let done = spawn_blocking(move || fs::read_dir(root).map(|_| ())).await;
-        done.map_err(io::Error::other).and_then(|result| result).map_err(|source| AssetError {
-            verb: "ping",
-            path,
-            source: source.into(),
-        })
+        self.blocking_at_root("ping", |root| fs::read_dir(root).map(|_| ())).await
     }
 }
 

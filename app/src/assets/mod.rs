@@ -71,6 +71,7 @@ impl RenditionAddresses {
     }
 }
 
+/// The name of a rendition's file, the last part of its path.
 fn rendition_file(width: u32, format: RenditionFormat) -> Cow<'static, str> {
     match (width, format) {
         (320, RenditionFormat::Jpeg) => "320.jpg".into(),

@@ -135,7 +135,7 @@ fn to_byte(value: i16, shift: u32) -> u8 {
 
 /// a * b / 2^15, rounded: what `pmulhrsw` computes. The compiler recognises this form.
 #[inline(always)]
-fn multiply_high(a: i16, b: i16) -> i16 {
+pub(super) fn multiply_high(a: i16, b: i16) -> i16 {
     ((((i32::from(a) * i32::from(b)) >> 14) + 1) >> 1) as i16
 }
 

@@ -34,8 +34,8 @@ pub enum Job {
 pub enum JobEvent {
     /// A job was taken from the queue.
     Taken {
-        /// When it was handed over, as Unix time in milliseconds, where the queue says so.
-        sent_at_ms: Option<i64>,
+        /// How long it waited there, where the queue says when it came.
+        waited: Option<Duration>,
     },
     /// It was done.
     Done {

@@ -109,6 +109,11 @@ impl Renderer {
         self
     }
 
+    /// The time by the clock that the work is dated with, as Unix time in milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Does the job.
     pub async fn run(&self, job: &Job) -> Result<RenderOutcome, RenderError> {
         match job {

@@ -106,7 +106,10 @@ struct Worker {
 
 impl Worker {
     async fn handle(self: Arc<Self>, delivery: Delivery, _slot: OwnedSemaphorePermit) {
-        (self.on_event)(JobEvent::Taken { sent_at_ms: delivery.sent_at_ms });
+        // The queue's clock is another one: a job is never taken before it was sent.
+        let since = |sent_at_ms: i64| self.renderer.now_ms().saturating_sub(sent_at_ms).max(0);
+        let waited = delivery.sent_at_ms.map(since).map(i64::unsigned_abs);
+        (self.on_event)(JobEvent::Taken { waited: waited.map(Duration::from_millis) });
         let begun = Instant::now();
         let outcome = self.work(&delivery).await;
         let took = begun.elapsed();

@@ -178,6 +178,7 @@ fn has_zero(word: u32) -> u32 {
 }
 
 /// The codes of one kind of component, and the DC value that was last.
+#[derive(Clone)]
 struct Coder {
     dc: Words,
     ac: Words,
@@ -241,7 +242,7 @@ pub(super) fn run(pixels: &[u8], (width, height): (u32, u32), quality: u8, out: 
     let coder = |dc: &Code, ac: &Code| Coder { dc: dc.words(), ac: ac.words(), last: 0 };
     let mut luma = coder(dc_luma, ac_luma);
     let mut blue = coder(dc_chroma, ac_chroma);
-    let mut red = coder(dc_chroma, ac_chroma);
+    let mut red = blue.clone();
     let (width, height) = (width as usize, height as usize);
     let stride = width.div_ceil(16) * 16;
     let mut planes = Planes {

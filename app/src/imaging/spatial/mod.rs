@@ -100,9 +100,3 @@ const RUN: usize = 128;
 fn alpha_bytes(channels: usize) -> [u8; RUN] {
     std::array::from_fn(|at| if channels == 4 && at % 4 == 3 { 255 } else { 0 })
 }
-
-/// a * b / 2^15, rounded: one instruction of every vector unit.
-#[inline(always)]
-fn multiply_high(a: i16, b: i16) -> i16 {
-    ((((i32::from(a) * i32::from(b)) >> 14) + 1) >> 1) as i16
-}

@@ -4,7 +4,8 @@
 //! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
 
-use super::{RUN, Raster, SpatialFilter, alpha_bytes, multiply_high};
+use super::super::kernels::multiply_high;
+use super::{RUN, Raster, SpatialFilter, alpha_bytes};
 
 /// The filter at one amount.
 #[derive(Debug, Clone, Copy, PartialEq)]
