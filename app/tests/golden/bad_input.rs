@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
-use photo_app::imaging::{ImagingError, Limits, encode, filters, probe, render};
+use photo_app::imaging::{ImagingError, Limits, Watermark, encode, filters, probe, render};
 use photo_app::model::PictureFormat;
 
 use crate::formats::encoded;
@@ -151,7 +151,7 @@ fn the_smallest_and_the_thinnest_pictures_are_rendered_with_everything_on() {
         let bytes = bytes.into_inner();
         let request = photo_app::imaging::RenderRequest {
             filter: filters::by_name("amber").expect("a look"),
-            watermark: true,
+            watermark: Watermark::Corner,
             ..plain(&bytes, &[320, 640])
         };
         let made = render(&request).expect("rendered");
