@@ -3,11 +3,12 @@
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
 //! compares whole pictures with stored ones; `formats` checks which files are understood; `jpeg` holds
 //! the scaled JPEG decoder against another one; `spatial` holds sharpen and vignette; `bad_input` that no file does harm, and `samplings` that no JPEG is
-//! read as another picture.
+//! read as another picture; `fuzzing` runs the fuzz targets over their seeds.
 //! `UPDATE_GOLDEN=1 cargo nextest run -p photo-app --test golden` stores new pictures; look at them before committing.
 
 mod bad_input;
 mod formats;
+mod fuzzing;
 mod jpeg;
 mod kernels;
 mod pictures;
