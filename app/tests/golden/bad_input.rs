@@ -61,6 +61,18 @@ fn a_file_cut_off_anywhere_is_refused() {
     }
 }
 
+/// A frame that promises more than its scan holds, with its end marker in place: other decoders fill the rest with grey.
+#[test]
+fn data_that_end_early_but_properly_are_refused_at_every_size() {
+    let mut jpeg = encode::jpeg(&test_card(90, 70)).expect("written");
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame header");
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[1, 44, 1, 144]);
+    for width in [20, 100, 200, 400] {
+        let error = render(&plain(&jpeg, &[width])).expect_err("most of it is missing");
+        assert!(matches!(error, ImagingError::Damaged { .. }), "{width}: {error}");
+    }
+}
+
 #[test]
 fn changed_bytes_never_panic_and_never_grow() {
     let limits = Limits { pixels_max: 1_000_000, side_max: 5_000 };

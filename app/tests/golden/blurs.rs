@@ -26,8 +26,8 @@ fn convolved(case: &Case, weights: impl Fn(usize) -> Vec<f64>) -> Vec<[f64; 3]> 
         for x in 0..width {
             for (at, weight) in weights.iter().enumerate() {
                 let from = x as isize + at as isize - reach(&weights);
-                for channel in 0..3 {
-                    rows[y * width + x][channel] += weight * case.at(from, y as isize, channel);
+                for (channel, sum) in rows[y * width + x].iter_mut().enumerate() {
+                    *sum += weight * case.at(from, y as isize, channel);
                 }
             }
         }
@@ -39,8 +39,9 @@ fn convolved(case: &Case, weights: impl Fn(usize) -> Vec<f64>) -> Vec<[f64; 3]> 
             for (at, weight) in weights.iter().enumerate() {
                 let from = y as isize + at as isize - reach(&weights);
                 let from = from.clamp(0, height as isize - 1) as usize;
-                for channel in 0..3 {
-                    both[y * width + x][channel] += weight * rows[from * width + x][channel];
+                let pairs = both[y * width + x].iter_mut().zip(rows[from * width + x]);
+                for (sum, value) in pairs {
+                    *sum += weight * value;
                 }
             }
         }
