@@ -36,6 +36,9 @@ pub fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<RgbImage, 
 /// 45 dB or more from the one by way of the full size, which is far below what JPEG itself takes.
 const SCALED_MARGIN: (u64, u64) = (5, 3);
 
+/// Blocks of seven pixels are hardly finer than those of six: where these are this many times the width, they do, at 46 dB or more.
+const SIX_EIGHTHS_MARGIN: (u64, u64) = (7, 5);
+
 /// [`decode`] into memory of the bench, for a picture of `width` pixels, as stored: what comes back may be smaller than the
 /// original, though never narrower than that. Its sides have the original's proportions, rounded up.
 pub fn decode_for(
@@ -48,6 +51,9 @@ pub fn decode_for(
     let (times, over) = SCALED_MARGIN;
     let stored_width = u64::from(probe.stored_size().0).max(1);
     let eighths = (8 * u64::from(width) * times).div_ceil(over * stored_width);
+    let (times, over) = SIX_EIGHTHS_MARGIN;
+    let six_do = 8 * u64::from(width) * times <= 6 * over * stored_width;
+    let eighths = if eighths == 7 && six_do { 6 } else { eighths };
     decode_eighths(bench, bytes, probe, limits, eighths.clamp(1, 8) as u32)
 }
 

@@ -39,7 +39,8 @@ pub fn webp(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
 pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
     // Photos at this quality take 0.1 to 0.3 bytes a pixel: one allocation nearly always suffices.
     let mut out = Vec::with_capacity(picture.as_raw().len() / 12 + 1024);
-    let encoded = jpeg::encode(picture, picture.dimensions(), JPEG_QUALITY, Level::new(), &mut out);
+    let options = jpeg::Options { quality: JPEG_QUALITY, codes: jpeg::Codes::Usual };
+    let encoded = jpeg::encode(picture, picture.dimensions(), options, Level::new(), &mut out);
     encoded.map_err(|error| ImagingError::Encoding { reason: error.to_string() })?;
     Ok(out)
 }

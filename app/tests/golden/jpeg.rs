@@ -2,9 +2,9 @@
 //! pixels. Then everything that may be wrong with a file.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use photo_app::imaging::jpeg::{self, Frame};
+use photo_app::imaging::jpeg::{self, Codes, Frame, Options};
 use photo_app::imaging::kernels::instruction_sets;
-use photo_app::imaging::{Limits, RgbImage, decode, probe, resize};
+use photo_app::imaging::{Limits, RgbImage, decode, landscape, probe, resize};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -262,7 +262,8 @@ fn psnr(a: &[u8], b: &[u8]) -> f64 {
 fn written(pixels: &[u8], width: u32, height: u32, quality: u8) -> Vec<u8> {
     let (_, level) = instruction_sets()[0];
     let mut bytes = Vec::new();
-    jpeg::encode(pixels, (width, height), quality, level, &mut bytes).expect("a size of JPEG's");
+    jpeg::encode(pixels, (width, height), usual(quality), level, &mut bytes)
+        .expect("a size of JPEG's");
     bytes
 }
 
@@ -303,7 +304,7 @@ fn every_instruction_set_writes_the_same_file() {
     let card = test_card(203, 149);
     let made = instruction_sets().into_iter().map(|(name, level)| {
         let mut bytes = Vec::new();
-        jpeg::encode(card.as_raw(), (203, 149), 85, level, &mut bytes).expect("encoded");
+        jpeg::encode(card.as_raw(), (203, 149), usual(85), level, &mut bytes).expect("encoded");
         (name, bytes)
     });
     let made: Vec<_> = made.collect();
@@ -325,7 +326,28 @@ fn colours_survive_and_strange_sizes_are_refused() {
     let (_, level) = instruction_sets()[0];
     for size in [(0, 4), (4, 0), (65_536, 1), (1, 70_000)] {
         let pixels = vec![0; size.0 as usize * size.1 as usize * 3];
-        let refused = jpeg::encode(&pixels, size, 85, level, &mut Vec::new());
+        let refused = jpeg::encode(&pixels, size, usual(85), level, &mut Vec::new());
         assert!(refused.is_err(), "{size:?}");
+    }
+}
+
+fn usual(quality: u8) -> Options {
+    Options { quality, codes: Codes::Usual }
+}
+
+#[test]
+fn codes_made_for_the_picture_say_the_same_in_fewer_bytes() {
+    let (_, level) = instruction_sets()[0];
+    for picture in [test_card(203, 149), landscape::paint(4, 320, 211), test_card(1, 1)] {
+        let size = picture.dimensions();
+        let mut files = [Vec::new(), Vec::new()];
+        for (file, codes) in files.iter_mut().zip([Codes::Usual, Codes::Optimal]) {
+            let options = Options { quality: 85, codes };
+            jpeg::encode(picture.as_raw(), size, options, level, file).expect("encoded");
+        }
+        assert!(files[1].len() < files[0].len(), "{} and {} bytes", files[0].len(), files[1].len());
+        let [usual, optimal] =
+            files.map(|file| image::load_from_memory(&file).expect("others read it").to_rgb8());
+        assert!(usual == optimal, "the same coefficients");
     }
 }

@@ -4,7 +4,7 @@
 //! contraction, so that every machine writes the same file. Even and odd frequencies need the sums and the differences of mirrored
 //! rows only, which halves the first product.
 
-use super::transform::PLACES;
+use super::zigzag::Zigzag;
 
 /// A quantized block in zigzag order.
 pub(super) struct Quantized {
@@ -67,7 +67,7 @@ impl Forward {
 
     /// The block at the beginning of `samples`, whose rows are `stride` apart.
     #[inline(always)]
-    pub fn block(&self, samples: &[u8], stride: usize) -> Quantized {
+    pub fn block<L: Zigzag>(&self, lanes: L, samples: &[u8], stride: usize) -> Quantized {
         let mut rows: Rows = [[0.0; 8]; 8];
         for y in 0..8 {
             let row: &[u8; 8] =
@@ -90,14 +90,7 @@ impl Forward {
                 natural[8 * v + lane] = rounded(sums[lane] * self.factors[v][lane]);
             }
         }
-        let mut quantized = Quantized { values: [0; 64], nonzero: 0 };
-        for at in 0..64 {
-            quantized.values[at] = natural[usize::from(PLACES[at])];
-        }
-        for at in 0..64 {
-            quantized.nonzero |= u64::from(quantized.values[at] != 0) << at;
-        }
-        quantized
+        lanes.zigzag(&natural)
     }
 }
 
@@ -131,13 +124,15 @@ fn rounded(value: f32) -> i16 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::lanes::Plain;
+    use super::super::transform::PLACES;
     use super::*;
 
     #[test]
     fn coefficients_are_what_the_definition_says() {
         let samples: Vec<u8> = (0..64_u32).map(|at| (at * at * 37 % 251) as u8).collect();
         let steps: [u16; 64] = std::array::from_fn(|at| 1 + at as u16 % 3);
-        let made = Forward::new(&steps).block(&samples, 8);
+        let made = Forward::new(&steps).block(Plain, &samples, 8);
         for (at, place) in PLACES.iter().enumerate() {
             let (v, u) = (usize::from(place / 8), usize::from(place % 8));
             let mut sum = 0.0;

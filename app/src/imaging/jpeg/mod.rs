@@ -10,12 +10,14 @@
 //! The N-point inverse DCT of the first N coefficients keeps the frequencies that NxN pixels can show and drops the others, as
 //! libjpeg 7 and later do. `docs/decisions/jpeg-crates.md` has the figures.
 
+mod codes;
 mod colour;
 mod entropy;
 mod forward;
 mod frame;
 mod transform;
 mod writer;
+mod zigzag;
 
 use fearless_simd::Level;
 
@@ -23,6 +25,7 @@ use self::entropy::{Bits, Tables};
 use self::frame::Component;
 pub use self::frame::Frame;
 use self::transform::{Block, Shape};
+use super::lanes::with_lanes;
 
 /// Why the entropy-coded data cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +55,14 @@ pub fn decode(
 }
 
 /// Encodes RGB rows without gaps as a baseline JPEG with chroma at half size, with the instructions of `level`; the bytes are appended
-/// to `out`. Quality from 1 to 100, on libjpeg's scale.
+/// to `out`.
 ///
 /// # Errors
 /// A side is zero or longer than the format holds (65,535 pixels).
 pub fn encode(
     pixels: &[u8],
     (width, height): (u32, u32),
-    quality: u8,
+    options: Options,
     level: Level,
     out: &mut Vec<u8>,
 ) -> Result<(), WrongSide> {
@@ -69,8 +72,26 @@ pub fn encode(
         }
     }
     assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
-    fearless_simd::dispatch!(level, _simd => writer::run(pixels, (width, height), quality, out));
+    with_lanes!(level, lanes => writer::run(lanes, pixels, (width, height), options, out));
     Ok(())
+}
+
+/// How a JPEG is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// 1 to 100, on libjpeg's scale.
+    pub quality: u8,
+    /// Which codes.
+    pub codes: Codes,
+}
+
+/// The Huffman codes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codes {
+    /// Those that the specification prints: one pass.
+    Usual,
+    /// The shortest for this picture: two passes, and 2 to 8 % smaller files.
+    Optimal,
 }
 
 /// A picture with such a side cannot be a JPEG.

@@ -1,11 +1,14 @@
 //! Pixels to a baseline JPEG: chroma at half size (4:2:0), the tables of the specification's Annex K.
 //!
 //! Row of MCUs by row of MCUs: planes (`planes_of`), blocks through the forward DCT (`forward`) and into bits (`Sink`). Quality scales the
-//! quantization tables as libjpeg does. The codes are the usual ones, written down in the specification; codes made for the picture
-//! would save 5 to 8 % for a second pass over the coefficients.
+//! quantization tables as libjpeg does. The codes are the usual ones (`codes`), or made for the picture
+//! in a first pass that only counts: nearly twice the time for a file that is smaller by a few percent.
 
+use super::codes::{Code, USUAL, Words};
 use super::forward::{Forward, Quantized};
 use super::transform::PLACES;
+use super::zigzag::Zigzag;
+use super::{Codes, Options};
 
 /// The longest side that the format holds.
 pub const SIDE_MAX: u32 = 65_535;
@@ -22,72 +25,6 @@ const CHROMA: [u16; 64] = [
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 ];
 
-/// Annex K.3: how many codes of each length, and their symbols.
-struct Code {
-    counts: [u8; 16],
-    symbols: &'static [u8],
-}
-
-const DC_SYMBOLS: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
-/// DC luma, AC luma, DC chroma, AC chroma.
-static CODES: [Code; 4] = [
-    Code { counts: [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], symbols: &DC_SYMBOLS },
-    Code {
-        counts: [0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d],
-        symbols: &[
-            0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51,
-            0x61, 0x07, 0x22, 0x71, 0x14, 0x32, 0x81, 0x91, 0xa1, 0x08, 0x23, 0x42, 0xb1, 0xc1,
-            0x15, 0x52, 0xd1, 0xf0, 0x24, 0x33, 0x62, 0x72, 0x82, 0x09, 0x0a, 0x16, 0x17, 0x18,
-            0x19, 0x1a, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39,
-            0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x53, 0x54, 0x55, 0x56, 0x57,
-            0x58, 0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x73, 0x74, 0x75,
-            0x76, 0x77, 0x78, 0x79, 0x7a, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x92,
-            0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
-            0xa8, 0xa9, 0xaa, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xc2, 0xc3,
-            0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8,
-            0xd9, 0xda, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf1, 0xf2,
-            0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
-        ],
-    },
-    Code { counts: [0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], symbols: &DC_SYMBOLS },
-    Code {
-        counts: [0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77],
-        symbols: &[
-            0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07,
-            0x61, 0x71, 0x13, 0x22, 0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xa1, 0xb1, 0xc1, 0x09,
-            0x23, 0x33, 0x52, 0xf0, 0x15, 0x62, 0x72, 0xd1, 0x0a, 0x16, 0x24, 0x34, 0xe1, 0x25,
-            0xf1, 0x17, 0x18, 0x19, 0x1a, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x35, 0x36, 0x37, 0x38,
-            0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x53, 0x54, 0x55, 0x56,
-            0x57, 0x58, 0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x73, 0x74,
-            0x75, 0x76, 0x77, 0x78, 0x79, 0x7a, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89,
-            0x8a, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3, 0xa4, 0xa5,
-            0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba,
-            0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6,
-            0xd7, 0xd8, 0xd9, 0xda, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf2,
-            0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
-        ],
-    },
-];
-
-/// The bits and the length of each symbol's code; length 0 for what has none.
-type Words = [(u16, u8); 256];
-
-impl Code {
-    fn words(&self) -> Words {
-        let mut words = [(0, 0); 256];
-        let (mut code, mut at) = (0_u16, 0);
-        for (length, count) in (1_u8..).zip(self.counts) {
-            for _ in 0..count {
-                words[usize::from(self.symbols[at])] = (code, length);
-                code = code.wrapping_add(1);
-                at += 1;
-            }
-            code <<= 1;
-        }
-        words
-    }
-}
-
 /// The quantization table at a quality from 1 to 100, as libjpeg scales it.
 fn scaled(table: &[u16; 64], quality: u8) -> [u16; 64] {
     let quality = u32::from(quality.clamp(1, 100));
@@ -96,7 +33,12 @@ fn scaled(table: &[u16; 64], quality: u8) -> [u16; 64] {
 }
 
 /// Everything before the entropy-coded data.
-fn headers(out: &mut Vec<u8>, (width, height): (u32, u32), tables: &[[u16; 64]; 2]) {
+fn headers(
+    out: &mut Vec<u8>,
+    (width, height): (u32, u32),
+    tables: &[[u16; 64]; 2],
+    codes: &[Code; 4],
+) {
     out.extend_from_slice(&[0xFF, 0xD8]);
     // JFIF 1.1, no unit, pixels as wide as high, no thumbnail.
     segment(out, 0xE0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
@@ -109,10 +51,10 @@ fn headers(out: &mut Vec<u8>, (width, height): (u32, u32), tables: &[[u16; 64]; 
     // 8 bits; three components, luma with 2 x 2 blocks in an MCU.
     let frame = [8, h[0], h[1], w[0], w[1], 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];
     segment(out, 0xC0, &frame);
-    for (number, code) in [0x00, 0x10, 0x01, 0x11].into_iter().zip(&CODES) {
+    for (number, code) in [0x00, 0x10, 0x01, 0x11].into_iter().zip(codes) {
         let mut body = vec![number];
         body.extend_from_slice(&code.counts);
-        body.extend_from_slice(code.symbols);
+        body.extend_from_slice(&code.symbols);
         segment(out, 0xC4, &body);
     }
     segment(out, 0xDA, &[3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0]);
@@ -124,12 +66,37 @@ fn segment(out: &mut Vec<u8>, marker: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
+/// What takes the symbols of a block: [`Sink`] writes them, [`Occurrences`] counts them.
+trait Symbols {
+    /// A symbol of one of the four codes, and so many bits after it.
+    fn symbol(&mut self, code: usize, symbol: u32, bits: u32, count: u32);
+}
+
+/// How often each symbol of each code occurs.
+struct Occurrences(Box<[[u32; 256]; 4]>);
+
+impl Symbols for Occurrences {
+    #[inline(always)]
+    fn symbol(&mut self, code: usize, symbol: u32, _bits: u32, _count: u32) {
+        self.0[code][symbol as usize & 255] += 1;
+    }
+}
+
 /// Takes bits and makes bytes, stuffing a zero behind each FF.
 struct Sink<'a> {
+    words: [Words; 4],
     out: &'a mut Vec<u8>,
     /// The bits not yet written, at the right end.
     buffer: u64,
     count: u32,
+}
+
+impl Symbols for Sink<'_> {
+    #[inline(always)]
+    fn symbol(&mut self, code: usize, symbol: u32, bits: u32, count: u32) {
+        let (word, length) = self.words[code][symbol as usize & 255];
+        self.put((u32::from(word) << count) | bits, u32::from(length) + count);
+    }
 }
 
 impl Sink<'_> {
@@ -177,11 +144,10 @@ fn has_zero(word: u32) -> u32 {
     word.wrapping_sub(0x0101_0101) & !word & 0x8080_8080
 }
 
-/// The codes of one kind of component, and the DC value that was last.
-#[derive(Clone)]
+/// A component while it is written: which of the four codes are its own, and the DC value that was last.
 struct Coder {
-    dc: Words,
-    ac: Words,
+    dc: usize,
+    ac: usize,
     last: i32,
 }
 
@@ -195,12 +161,11 @@ fn number(value: i32) -> (u32, u32) {
 
 impl Coder {
     #[inline(always)]
-    fn block(&mut self, block: &Quantized, sink: &mut Sink<'_>) {
+    fn block(&mut self, block: &Quantized, symbols: &mut impl Symbols) {
         let dc = i32::from(block.values[0]);
         let (bits, written) = number(dc - self.last);
         self.last = dc;
-        let (code, length) = self.dc[bits as usize & 255];
-        sink.put(u32::from(code) << bits | written, u32::from(length) + bits);
+        symbols.symbol(self.dc, bits, written, bits);
         let mut before = 0;
         let mut nonzero = block.nonzero & !1;
         while nonzero != 0 {
@@ -209,17 +174,14 @@ impl Coder {
             let mut zeros = at - before - 1;
             before = at;
             while zeros > 15 {
-                let (code, length) = self.ac[0xF0];
-                sink.put(u32::from(code), u32::from(length));
+                symbols.symbol(self.ac, 0xF0, 0, 0);
                 zeros -= 16;
             }
             let (bits, written) = number(i32::from(block.values[at as usize & 63]));
-            let (code, length) = self.ac[(zeros << 4 | bits) as usize & 255];
-            sink.put(u32::from(code) << bits | written, u32::from(length) + bits);
+            symbols.symbol(self.ac, (zeros << 4) | bits, written, bits);
         }
         if before < 63 {
-            let (code, length) = self.ac[0];
-            sink.put(u32::from(code), u32::from(length));
+            symbols.symbol(self.ac, 0, 0, 0);
         }
     }
 }
@@ -234,38 +196,72 @@ struct Planes {
 
 /// Encodes rows of RGB without gaps; `width` and `height` at most [`SIDE_MAX`] and not zero, which the caller has checked.
 #[inline(always)]
-pub(super) fn run(pixels: &[u8], (width, height): (u32, u32), quality: u8, out: &mut Vec<u8>) {
-    let tables = [scaled(&LUMA, quality), scaled(&CHROMA, quality)];
-    headers(out, (width, height), &tables);
-    let forward = tables.map(|table| Forward::new(&table));
-    let [dc_luma, ac_luma, dc_chroma, ac_chroma] = &CODES;
-    let coder = |dc: &Code, ac: &Code| Coder { dc: dc.words(), ac: ac.words(), last: 0 };
-    let mut luma = coder(dc_luma, ac_luma);
-    let mut blue = coder(dc_chroma, ac_chroma);
-    let mut red = blue.clone();
-    let (width, height) = (width as usize, height as usize);
-    let stride = width.div_ceil(16) * 16;
-    let mut planes = Planes {
-        stride,
-        luma: vec![0; stride * 16],
-        blue: vec![0; stride / 2 * 8],
-        red: vec![0; stride / 2 * 8],
+pub(super) fn run<L: Zigzag>(
+    lanes: L,
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    options: Options,
+    out: &mut Vec<u8>,
+) {
+    let tables = [scaled(&LUMA, options.quality), scaled(&CHROMA, options.quality)];
+    let picture = Picture {
+        pixels,
+        width: width as usize,
+        height: height as usize,
+        forward: tables.map(|table| Forward::new(&table)),
     };
-    let mut sink = Sink { out, buffer: 0, count: 0 };
-    for top in (0..height).step_by(16) {
-        planes.take(pixels, width, height, top);
-        for mcu in 0..stride / 16 {
-            for (x, y) in [(0, 0), (8, 0), (0, 8), (8, 8)] {
-                let at = y * stride + mcu * 16 + x;
-                luma.block(&forward[0].block(&planes.luma[at..], stride), &mut sink);
-            }
-            let at = mcu * 8;
-            blue.block(&forward[1].block(&planes.blue[at..], stride / 2), &mut sink);
-            red.block(&forward[1].block(&planes.red[at..], stride / 2), &mut sink);
+    let codes = match options.codes {
+        Codes::Usual => USUAL.clone(),
+        Codes::Optimal => {
+            let mut occurrences = Occurrences(Box::new([[0; 256]; 4]));
+            picture.symbols(lanes, &mut occurrences);
+            std::array::from_fn(|code| Code::optimal(&occurrences.0[code]))
         }
-    }
+    };
+    headers(out, (width, height), &tables, &codes);
+    let words = [codes[0].words(), codes[1].words(), codes[2].words(), codes[3].words()];
+    let mut sink = Sink { words, out, buffer: 0, count: 0 };
+    picture.symbols(lanes, &mut sink);
     sink.finish();
     out.extend_from_slice(&[0xFF, 0xD9]);
+}
+
+/// What is encoded, and how its frequencies are made.
+struct Picture<'a> {
+    pixels: &'a [u8],
+    width: usize,
+    height: usize,
+    forward: [Forward; 2],
+}
+
+impl Picture<'_> {
+    /// All blocks, in the order of the file.
+    #[inline(always)]
+    fn symbols<L: Zigzag>(&self, lanes: L, symbols: &mut impl Symbols) {
+        let [luma_forward, chroma_forward] = &self.forward;
+        let mut luma = Coder { dc: 0, ac: 1, last: 0 };
+        let (mut blue, mut red) =
+            (Coder { dc: 2, ac: 3, last: 0 }, Coder { dc: 2, ac: 3, last: 0 });
+        let stride = self.width.div_ceil(16) * 16;
+        let mut planes = Planes {
+            stride,
+            luma: vec![0; stride * 16],
+            blue: vec![0; stride / 2 * 8],
+            red: vec![0; stride / 2 * 8],
+        };
+        for top in (0..self.height).step_by(16) {
+            planes.take(self.pixels, self.width, self.height, top);
+            for mcu in 0..stride / 16 {
+                for (x, y) in [(0, 0), (8, 0), (0, 8), (8, 8)] {
+                    let at = y * stride + mcu * 16 + x;
+                    luma.block(&luma_forward.block(lanes, &planes.luma[at..], stride), symbols);
+                }
+                let (at, half) = (mcu * 8, stride / 2);
+                blue.block(&chroma_forward.block(lanes, &planes.blue[at..], half), symbols);
+                red.block(&chroma_forward.block(lanes, &planes.red[at..], half), symbols);
+            }
+        }
+    }
 }
 
 impl Planes {
