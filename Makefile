@@ -2,7 +2,7 @@
 #   make demo    install what is missing, build, run the four experiments quickly, write the report
 #   make test    install what is missing, run every check and every test
 #   make bench   criterion microbenchmarks of the four layers
-#   make bench-peers  our imaging beside Pillow, OpenCV and libvips, in interleaved rounds
+#   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies
 #   make setup   only install what is missing
@@ -50,15 +50,20 @@ test:
 bench:
 	$(CARGO) bench --package benches
 
-# Our imaging beside Pillow, OpenCV and libvips, which go into a Python environment of their own below target/.
+# Our imaging beside Pillow, OpenCV and libvips, which go into a Python environment of their own below target/, beside Rust crates, and
+# beside Pillow-SIMD: it takes Pillow's place, and so has a second environment, where it is compiled for AVX2.
 PEERS := target/tools/peers
+SIMD := target/tools/peers-simd
 bench-peers:
-	$(CARGO) build --release --package benches --bin rounds
+	$(CARGO) build --release --package benches --bin rounds --features peers
 	test -x $(PEERS)/bin/python || python3 -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy opencv-python-headless pillow 'pyvips[binary]' || \
 	 echo "bench-peers: not all peers could be installed; those that are missing are left out" >&2
+	test -x $(SIMD)/bin/python || python3 -m venv $(SIMD)
+	CC="cc -mavx2" $(SIMD)/bin/python -m pip install --quiet --disable-pip-version-check pillow-simd || \
+	 echo "bench-peers: Pillow-SIMD could not be built and is left out: it needs the headers of libjpeg, zlib and Python (Debian: libjpeg-dev zlib1g-dev python3-dev)" >&2
 	target/release/rounds paint target/tools/peers.jpg
-	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg $(PEERS_FLAGS)
+	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg --simd $(SIMD)/bin/python $(PEERS_FLAGS)
 
 # Each fuzz target of app/fuzz for so many seconds, from seeds made anew; what one finds lies in app/fuzz/artifacts afterwards.
 FUZZ_SECONDS ?= 60

@@ -1,8 +1,7 @@
 //! The imaging room: every kind of kernel as readable and as fast twin for each instruction set, beside memcpy of the same bytes;
 //! then the stages of the pipeline and the whole of it. Throughput counts pixels.
 //!
-//! `cargo bench -p benches --bench imaging -- --quick` ends within three minutes. With `--features peers` other crates do the
-//! same work on the same picture in the same groups.
+//! `cargo bench -p benches --bench imaging -- --quick` ends within three minutes. Other crates' work on the same picture is in `peers`.
 
 use std::hint::black_box;
 
@@ -177,78 +176,5 @@ fn pipeline(criterion: &mut Criterion) {
     group.finish();
 }
 
-#[cfg(feature = "peers")]
-mod peers {
-    //! The same work by other crates.
-
-    use super::*;
-    use image::codecs::jpeg::JpegEncoder;
-
-    pub fn jpeg(criterion: &mut Criterion) {
-        let picture = landscape::paint(3, 4_000, 3_000);
-        let jpeg = encode::jpeg(&picture).expect("a painting can be encoded");
-        let mut group = criterion.benchmark_group("jpeg crates 12MP");
-        group.sample_size(10).throughput(Throughput::Elements(12_000_000));
-        let limits = Limits::default();
-        let found = probe(&jpeg, &limits).expect("it was just encoded");
-        group.bench_function("decode zune-jpeg (ours)", |bencher| {
-            bencher.iter(|| decode::decode(black_box(&jpeg), &found, &limits));
-        });
-        for (name, width) in [("full", 4_000), ("half", 2_000), ("eighth", 500)] {
-            group.bench_function(BenchmarkId::new("decode jpeg-decoder", name), |bencher| {
-                bencher.iter(|| {
-                    let mut decoder = jpeg_decoder::Decoder::new(black_box(&jpeg[..]));
-                    decoder.scale(width, width / 4 * 3).expect("a size of the table");
-                    decoder.decode().expect("a whole picture")
-                });
-            });
-        }
-        group.bench_function("encode (ours)", |bencher| {
-            bencher.iter(|| encode::jpeg(black_box(&picture)));
-        });
-        group.bench_function("encode jpeg-encoder", |bencher| {
-            bencher.iter(|| {
-                let mut out = Vec::new();
-                let mut encoder = jpeg_encoder::Encoder::new(&mut out, encode::JPEG_QUALITY);
-                encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-                let (pixels, kind) = (black_box(&picture), jpeg_encoder::ColorType::Rgb);
-                encoder.encode(pixels, 4_000, 3_000, kind).expect("encoded");
-                out
-            });
-        });
-        group.bench_function("encode image", |bencher| {
-            bencher.iter(|| {
-                let mut out = Vec::new();
-                let encoder = JpegEncoder::new_with_quality(&mut out, encode::JPEG_QUALITY);
-                black_box(&picture).write_with_encoder(encoder).expect("encoded");
-                out
-            });
-        });
-        group.finish();
-    }
-
-    pub fn filters(criterion: &mut Criterion) {
-        let picture = landscape::paint(3, 1_080, 1_080);
-        let mut group = criterion.benchmark_group("filter crates 1MP");
-        group.sample_size(10).throughput(Throughput::Elements(1_080 * 1_080));
-        let ours = Program::new(&[Step { function: Function::HueRotate, amount: 30.0 }]);
-        let mut pixels = picture.as_raw().clone();
-        group.bench_function("hue-rotate, ours", |bencher| {
-            bencher.iter(|| ours.apply(&mut Raster::of_pixels(black_box(&mut pixels))));
-        });
-        group.bench_function("hue-rotate, image", |bencher| {
-            let mut mine = picture.clone();
-            bencher
-                .iter(|| image::imageops::colorops::huerotate_in_place(black_box(&mut mine), 30));
-        });
-        group.finish();
-    }
-}
-
 criterion_group!(own, kernels, spatial, stages, pipeline);
-#[cfg(not(feature = "peers"))]
 criterion_main!(own);
-#[cfg(feature = "peers")]
-criterion_group!(others, peers::jpeg, peers::filters);
-#[cfg(feature = "peers")]
-criterion_main!(own, others);

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Our imaging beside Pillow, OpenCV and libvips on the same picture: `make bench-peers`.
+"""Our imaging beside Pillow, OpenCV, libvips, Pillow-SIMD and Rust crates on the same picture: `make bench-peers`.
 
 Every round does each piece of work once on every side, in an order drawn anew, each side on one thread; the table has the medians and
 how many times faster we are than the fastest peer, with the quartiles of the ratio over the rounds. A peer that is not installed is
 left out and named.
 
-    compare.py ROUNDS_BINARY PICTURE.jpg [--rounds N] [--only WORK ...]
+    compare.py ROUNDS_BINARY PICTURE.jpg [--simd PYTHON] [--rounds N] [--only WORK ...]
+
+Rust crates are asked through our own binary, where it was built with them. Pillow-SIMD has the name of Pillow to Python, and so lives
+in an environment of its own, whose interpreter runs this file as a worker: `compare.py --serve PICTURE.jpg`.
 """
 
 import argparse
@@ -40,31 +43,48 @@ WORKS = [
 LADDER = [2048, 1080, 640, 320]
 
 
-class Ours:
-    def __init__(self, binary, picture):
-        self.process = subprocess.Popen([binary, "rounds", picture], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+class Worker:
+    """A process that does one named work per line and answers with the nanoseconds it took, or `none` for a work it has not."""
 
-    def once(self, work):
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def line(self):
+        return self.process.stdout.readline().strip()
+
+    def ask(self, work):
         self.process.stdin.write(work + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline()
+        answer = self.line()
         if not answer:
-            sys.exit(f"compare: our side ended while doing {work}")
-        return int(answer)
+            sys.exit(f"compare: {self.process.args[0]} ended while doing {work}")
+        return None if answer == "none" else int(answer)
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
 
 
+class Remote:
+    """A side that is asked through a worker: ours, a Rust crate of the same worker, Pillow-SIMD."""
+
+    def __init__(self, name, worker, prefix=""):
+        self.name, self.worker, self.prefix = name, worker, prefix
+
+    def once(self, work):
+        return self.worker.ask(self.prefix + work)
+
+
 class Peer:
-    """Work by name; `once` times one call."""
+    """Work by name; `once` times one call, and is None for a work that is not there."""
 
     def __init__(self, name, works):
         self.name, self.works = name, works
 
     def once(self, work):
-        call = self.works[work]
+        call = self.works.get(work)
+        if call is None:
+            return None
         begun = time.perf_counter_ns()
         call()
         return time.perf_counter_ns() - begun
@@ -222,6 +242,36 @@ def libvips(path):
     return Peer(f"libvips {pyvips.version(0)}.{pyvips.version(1)}", works)
 
 
+def rust_crates(binary, worker):
+    names = subprocess.run([binary, "peers"], capture_output=True, text=True, check=True).stdout.split()
+    if not names:
+        print("compare: left out the Rust crates: the binary was built without the feature `peers`", file=sys.stderr)
+    return [Remote(name, worker, f"peer:{name} ") for name in names]
+
+
+def pillow_simd(python, picture):
+    """By an interpreter of its own, if that has it."""
+    worker = Worker([python, __file__, "--serve", picture])
+    name = worker.line()
+    if "SIMD" in name:
+        return [Remote(name, worker)]
+    worker.close()
+    print(f"compare: left out Pillow-SIMD: in its environment is {name}", file=sys.stderr)
+    return []
+
+
+def serve(picture):
+    """A worker's side of the line protocol, for whichever Pillow this interpreter has."""
+    try:
+        peer = pillow(picture)
+    except ImportError as missing:
+        return print(missing)
+    print(peer.name, flush=True)
+    for line in sys.stdin:
+        took = peer.once(line.strip())
+        print("none" if took is None else took, flush=True)
+
+
 def processor():
     try:
         names = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
@@ -231,9 +281,12 @@ def processor():
 
 
 def main():
+    if sys.argv[1:2] == ["--serve"]:
+        return serve(sys.argv[2])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary")
     parser.add_argument("picture")
+    parser.add_argument("--simd", metavar="PYTHON", help="the interpreter of an environment with Pillow-SIMD")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", nargs="*", default=[])
     options = parser.parse_args()
@@ -243,16 +296,19 @@ def main():
             peers.append(make(options.picture))
         except (ImportError, OSError) as missing:
             print(f"compare: left out {make.__name__}: {missing}", file=sys.stderr)
-    ours = Ours(options.binary, options.picture)
+    if options.simd:
+        peers += pillow_simd(options.simd, options.picture)
+    worker = Worker([options.binary, "rounds", options.picture])
+    ours = Remote("ours", worker)
+    peers += rust_crates(options.binary, worker)
     works = [work for work in WORKS if not options.only or any(word in work for word in options.only)]
     print(f"{processor()}, one thread each, {options.rounds} interleaved rounds; milliseconds, medians; ratio with quartiles\n")
     print("| work | ours | " + " | ".join(peer.name for peer in peers) + " | times faster than the fastest |")
     print("|---|---|" + "---|" * len(peers) + "---|")
     for work in works:
-        sides = [ours] + [peer for peer in peers if work in peer.works]
+        # Once before the rounds: buffers and caches, and who has this work at all.
+        sides = [side for side in [ours, *peers] if side.once(work) is not None]
         times = {side: [] for side in sides}
-        for side in sides:
-            side.once(work)
         for _ in range(options.rounds):
             random.shuffle(sides)
             for side in sides:
@@ -266,7 +322,7 @@ def main():
             ratio = f"{middle:.2f} ({low:.2f}-{high:.2f})"
         cell = lambda side: f"{statistics.median(times[side]) / 1e6:.2f}" if side in times else "-"
         print(f"| {work} | {cell(ours)} | " + " | ".join(cell(peer) for peer in peers) + f" | {ratio} |", flush=True)
-    ours.close()
+    worker.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 //! Our side of `make bench-peers`: does one named piece of work per line of its input, and answers with the nanoseconds it took.
 //!
 //! `benches/peers/compare.py` asks it and the peers (Pillow, OpenCV, libvips) in turn, so that both sides meet the same moments of a
-//! shared machine. Buffers are made before the clock starts and used again, as a server does; so do the peers' where they can.
+//! shared machine. Built with the feature `peers` it does the work of other Rust crates as well: `peer:CRATE WORK SIZE`; what a
+//! crate has not is answered with `none`. Buffers are made before the clock starts and used again, as a server does; so do the peers' where they can.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -9,6 +10,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+#[cfg(feature = "peers")]
+use benches::peers::{PEERS, work as of_peer};
 use photo_app::imaging::filters::{self, Function, Step};
 use photo_app::imaging::kernels::Program;
 use photo_app::imaging::spatial::{Sharpen, SpatialFilter as _, Vignette};
@@ -28,8 +31,14 @@ fn main() -> anyhow::Result<()> {
             let jpeg = encode::jpeg(&landscape::paint(3, 4_000, 3_000))?;
             std::fs::write(path, jpeg).with_context(|| format!("cannot write {path}"))
         }
+        ["peers"] => {
+            let mut out = std::io::stdout().lock();
+            PEERS.iter().try_for_each(|peer| writeln!(out, "{peer}")).context("cannot write")
+        }
         ["rounds", jpeg] => rounds(Path::new(jpeg)),
-        _ => bail!("usage: rounds paint FILE.jpg | rounds rounds FILE.jpg < works, one a line"),
+        _ => bail!(
+            "usage: rounds paint FILE.jpg | rounds peers | rounds rounds FILE.jpg < works, one a line"
+        ),
     }
 }
 
@@ -47,7 +56,14 @@ fn rounds(jpeg: &Path) -> anyhow::Result<()> {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(place) => {
                 let work = work(place.key(), jpeg, &large, &small);
-                let Some(work) = work else { bail!("{:?} is no work of ours", place.key()) };
+                let Some(work) = work else {
+                    if place.key().starts_with("peer:") {
+                        writeln!(out, "none")?;
+                        out.flush()?;
+                        continue;
+                    }
+                    bail!("{:?} is no work of ours", place.key())
+                };
                 let work = place.insert(work);
                 // Once before the clock starts: buffers, caches, tables.
                 work();
@@ -64,6 +80,10 @@ fn rounds(jpeg: &Path) -> anyhow::Result<()> {
 
 /// The work with this name: `WORK SIZE`, where the size is `12MP` or `1MP`.
 fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> Option<Work> {
+    if let Some((peer, name)) = name.strip_prefix("peer:").and_then(|name| name.split_once(' ')) {
+        let (what, size) = name.split_once(' ')?;
+        return of_peer(peer, what, if size == "12MP" { large } else { small });
+    }
     let (what, size) = name.split_once(' ')?;
     let picture = if size == "12MP" { large } else { small };
     let step = |function, amount| Step { function, amount };
@@ -104,6 +124,15 @@ fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> 
     let program = Program::new(&chain);
     let mut pixels = picture.as_raw().clone();
     Some(Box::new(move || program.apply(&mut Raster::of_pixels(std::hint::black_box(&mut pixels)))))
+}
+
+/// Built without the crates there are none to be asked.
+#[cfg(not(feature = "peers"))]
+const PEERS: [&str; 0] = [];
+
+#[cfg(not(feature = "peers"))]
+fn of_peer(_: &str, _: &str, _: &RgbImage) -> Option<Work> {
+    None
 }
 
 /// Bytes in, finished renditions out: one look, the mark, JPEG at quality 85.
