@@ -1,23 +1,39 @@
 //! The imaging room: every kind of kernel as readable and as fast twin for each instruction set, beside memcpy of the same bytes;
-//! then the stages of the pipeline and the whole of it. Throughput counts pixels.
+//! then the stages of the pipeline and the whole of it. Throughput counts pixels, and bytes of RGB.
 //!
 //! `cargo bench -p benches --bench imaging -- --quick` ends within three minutes. Other crates' work on the same picture is in `peers`.
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use photo_app::imaging::buffers::Workbench;
 use photo_app::imaging::filters::{self, Filter, Function, Step};
+use photo_app::imaging::functions::Curves;
 use photo_app::imaging::kernels::{Program, instruction_sets};
-use photo_app::imaging::spatial::{Sharpen, SpatialFilter as _, Vignette};
+use photo_app::imaging::spatial::{
+    BoxBlur, Gaussian, Grain, Sharpen, SpatialFilter, TiltShift, Unsharp, Vignette,
+};
 use photo_app::imaging::{
-    Effort, Limits, Raster, RenderRequest, Watermark, decode, encode, landscape, orient, probe,
-    render, resize, watermark,
+    Effort, Limits, Raster, RenderRequest, RgbImage, Watermark, decode, encode, landscape, orient,
+    probe, render, resize, watermark,
 };
 use photo_app::model::RenditionFormats;
 
 /// (name, width, height): a phone's photo and a page's square.
 const SIZES: [(&str, u32, u32); 2] = [("12MP", 4_000, 3_000), ("1MP", 1_080, 1_080)];
+
+/// Pixels and the bytes of RGB that they take, for throughput in both.
+fn pixels(width: u32, height: u32) -> Throughput {
+    let elements = u64::from(width * height);
+    Throughput::ElementsAndBytes { elements, bytes: 3 * elements }
+}
+
+/// A curve for each channel.
+static CURVES: Curves =
+    Curves { levels: [&[0, 40, 128, 216, 255], &[0, 52, 132, 210, 255], &[28, 78, 128, 178, 228]] };
 
 /// One filter of each kind of arithmetic, and a chain.
 fn chains() -> Vec<(&'static str, Vec<Step>)> {
@@ -32,6 +48,7 @@ fn chains() -> Vec<(&'static str, Vec<Step>)> {
         ("hue-rotate", vec![turned]),
         ("brightness+contrast", vec![bright, contrast]),
         ("invert", vec![step(Function::Invert, 1.0)]),
+        ("curves", vec![step(Function::Curves(&CURVES), 1.0)]),
         ("chain of 4", vec![sepia, contrast, vivid, bright]),
     ]
 }
@@ -41,7 +58,7 @@ fn kernels(criterion: &mut Criterion) {
         let picture = landscape::paint(3, width, height);
         let mut pixels = picture.as_raw().clone();
         let mut group = criterion.benchmark_group(format!("filter {size}"));
-        group.sample_size(10).throughput(Throughput::Elements(u64::from(width * height)));
+        group.sample_size(10).throughput(pixels(width, height));
         group.bench_function("memcpy", |bencher| {
             bencher.iter(|| black_box(&mut pixels).copy_from_slice(picture.as_raw()));
         });
@@ -79,24 +96,45 @@ fn kernels(criterion: &mut Criterion) {
 fn spatial(criterion: &mut Criterion) {
     for (size, width, height) in SIZES {
         let mut picture = landscape::paint(3, width, height);
+        let before = picture.as_raw().clone();
         let mut group = criterion.benchmark_group(format!("spatial {size}"));
-        group.sample_size(10).throughput(Throughput::Elements(u64::from(width * height)));
-        let (sharpen, vignette) = (Sharpen::new(1.0), Vignette::new(0.6));
-        for (set, level) in instruction_sets() {
-            group.bench_function(BenchmarkId::new("sharpen", set), |bencher| {
-                bencher.iter(|| sharpen.apply_with(level, &mut Raster::of(&mut picture)));
-            });
-            group.bench_function(BenchmarkId::new("vignette", set), |bencher| {
-                bencher.iter(|| vignette.apply_with(level, &mut Raster::of(&mut picture)));
-            });
-        }
-        group.bench_function("sharpen/readable twin", |bencher| {
-            bencher.iter(|| sharpen.apply_scalar(&mut Raster::of(&mut picture)));
+        group.sample_size(10).throughput(pixels(width, height));
+        group.bench_function("memcpy", |bencher| {
+            bencher.iter(|| black_box(&mut picture).copy_from_slice(&before));
         });
-        group.bench_function("vignette/readable twin", |bencher| {
-            bencher.iter(|| vignette.apply_scalar(&mut Raster::of(&mut picture)));
+        one_spatial(&mut group, "sharpen", &mut picture, &Sharpen::new(1.0));
+        one_spatial(&mut group, "vignette", &mut picture, &Vignette::new(0.6));
+        one_spatial(&mut group, "grain", &mut picture, &Grain::new(12.0, 7));
+        one_spatial(&mut group, "box blur 10", &mut picture, &BoxBlur::new(10));
+        for sigma in [2.0, 5.0, 20.0] {
+            let name = format!("gaussian {sigma}");
+            one_spatial(&mut group, &name, &mut picture, &Gaussian::new(sigma));
+        }
+        one_spatial(&mut group, "unsharp 2", &mut picture, &Unsharp::new(2.0, 1.0, 0));
+        one_spatial(&mut group, "tilt-shift 6", &mut picture, &TiltShift::new(0.5, 0.3, 6.0));
+        group.bench_function("tiled mark", |bencher| {
+            bencher.iter(|| watermark::draw(black_box(&mut picture), Watermark::Tiled));
         });
         group.finish();
+    }
+}
+
+/// One filter with every instruction set; the readable twin takes its time, so on the small picture only.
+fn one_spatial(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    picture: &mut RgbImage,
+    filter: &impl SpatialFilter,
+) {
+    for (set, level) in instruction_sets() {
+        group.bench_function(BenchmarkId::new(name, set), |bencher| {
+            bencher.iter(|| filter.apply_with(level, &mut Raster::of(black_box(picture))));
+        });
+    }
+    if picture.width() < 2_000 {
+        group.bench_function(BenchmarkId::new(name, "readable twin"), |bencher| {
+            bencher.iter(|| filter.apply_scalar(&mut Raster::of(black_box(picture))));
+        });
     }
 }
 
@@ -106,7 +144,7 @@ fn stages(criterion: &mut Criterion) {
     let jpeg = encode::jpeg(&picture).expect("a painting can be encoded");
     let found = probe(&jpeg, &limits).expect("it was just encoded");
     let mut group = criterion.benchmark_group("stage 12MP");
-    group.sample_size(10).throughput(Throughput::Elements(12_000_000));
+    group.sample_size(10).throughput(pixels(4_000, 3_000));
     group.bench_function("probe", |bencher| bencher.iter(|| probe(black_box(&jpeg), &limits)));
     group.bench_function("decode jpeg", |bencher| {
         bencher.iter(|| decode::decode(black_box(&jpeg), &found, &limits));
@@ -134,7 +172,7 @@ fn stages(criterion: &mut Criterion) {
     });
     group.finish();
     let mut group = criterion.benchmark_group("stage 1MP");
-    group.sample_size(10).throughput(Throughput::Elements(1_080 * 1_080));
+    group.sample_size(10).throughput(pixels(1_080, 1_080));
     let mut small = landscape::paint(3, 1_080, 1_080);
     group.bench_function("encode jpeg", |bencher| bencher.iter(|| encode::jpeg(&small)));
     group.bench_function("encode webp", |bencher| bencher.iter(|| encode::webp(&small)));
@@ -150,10 +188,10 @@ fn stages(criterion: &mut Criterion) {
 fn pipeline(criterion: &mut Criterion) {
     let picture = landscape::paint(3, 4_000, 3_000);
     let jpeg = encode::jpeg(&picture).expect("a painting can be encoded");
-    let amber: &'static Filter = filters::by_name("amber").expect("a look of the table");
+    let look: &'static Filter = filters::by_name("matinee").expect("a look of the table");
     let mut group = criterion.benchmark_group("pipeline 12MP jpeg");
-    group.sample_size(10).throughput(Throughput::Elements(12_000_000));
-    const LADDER: &[u32] = &[320, 640, 1_080, 2_048];
+    group.sample_size(10).throughput(pixels(4_000, 3_000));
+    const LADDER: &[u32] = &[160, 320, 640, 1_080, 2_048];
     let ladders: [(&str, &[u32], _); 4] = [
         ("320", &[320], RenditionFormats::Jpeg),
         ("1080", &[1_080], RenditionFormats::Jpeg),
@@ -163,7 +201,7 @@ fn pipeline(criterion: &mut Criterion) {
     for (name, widths, formats) in ladders {
         let request = RenderRequest {
             bytes: &jpeg,
-            filter: amber,
+            filter: look,
             strength: 100,
             watermark: Watermark::Corner,
             widths,

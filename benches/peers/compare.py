@@ -35,12 +35,13 @@ def saturate(s):
 
 
 HUE_30 = [[0.8377, 0.1622, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # any full matrix costs the same
-WORKS = [
-    "memcpy 12MP", "grayscale 12MP", "sepia 12MP", "saturate 12MP", "hue-rotate 12MP", "brightness+contrast 12MP", "invert 12MP",
-    "chain-of-4 12MP", "sharpen 12MP", "vignette 12MP", "grayscale 1MP", "sepia 1MP", "saturate 1MP", "hue-rotate 1MP", "brightness+contrast 1MP", "invert 1MP",
-    "chain-of-4 1MP", "sharpen 1MP", "vignette 1MP", "encode-jpeg 1MP", "pipeline-1080 12MP", "pipeline-320 12MP", "pipeline-ladder 12MP",
-]
-LADDER = [2048, 1080, 640, 320]
+WORKS = [f"{work} 12MP" for work in ["memcpy", "grayscale", "sepia", "saturate", "hue-rotate", "brightness+contrast", "curves", "invert",
+         "chain-of-4", "sharpen", "vignette", "tiled-mark", "box-blur-10", "gaussian-5", "rough-gaussian-5"]]
+WORKS += [f"{work} 1MP" for work in ["memcpy", "grayscale", "sepia", "saturate", "hue-rotate", "brightness+contrast", "curves", "invert",
+          "chain-of-4", "sharpen", "unsharp", "vignette", "tiled-mark", "box-blur-10", "gaussian-2", "gaussian-5", "gaussian-20",
+          "rough-gaussian-5", "rough-gaussian-20", "encode-jpeg"]]
+WORKS += ["pipeline-1080 12MP", "pipeline-320 12MP", "pipeline-ladder 12MP"]
+LADDER = [2048, 1080, 640, 320, 160]
 
 
 class Worker:
@@ -108,6 +109,22 @@ def opencv(path):
         mask = (255 * (1 - 0.6 * ((x * x + y * y) / 2) ** 2)).astype(numpy.uint8)
         mask = numpy.repeat(mask[:, :, None], 3, 2)
 
+        table = numpy.random.default_rng(1).integers(0, 256, (1, 256, 3), dtype=numpy.uint8)
+        # A mark of a quarter of the picture's area, as much as ours covers, all over it.
+        tile = numpy.zeros_like(image)
+        tile[::2, ::2] = 20
+        replicate = cv2.BORDER_REPLICATE
+
+        def gaussian(sigma, image=image, out=out):
+            return lambda: cv2.GaussianBlur(image, (0, 0), sigma, dst=out, borderType=replicate)
+
+        def stack(sigma, image=image, out=out):
+            return lambda: cv2.stackBlur(image, (6 * sigma + 1, 6 * sigma + 1), dst=out)
+
+        def unsharp(image=image, out=out):
+            cv2.GaussianBlur(image, (0, 0), 2, dst=out, borderType=replicate)
+            cv2.addWeighted(image, 2, out, -1, 0, out)
+
         def transform(matrix, image=image, out=out):
             matrix = numpy.float32(matrix)[::-1, ::-1].copy()
             return lambda: cv2.transform(image, matrix, out)
@@ -132,14 +149,29 @@ def opencv(path):
             f"invert {size}": lambda image=image, out=out: cv2.bitwise_not(image, out),
             f"chain-of-4 {size}": chain,
             f"sharpen {size}": lambda image=image, out=out: cv2.filter2D(image, -1, laplace, out),
+            f"curves {size}": lambda image=image, out=out, table=table: cv2.LUT(image, table, out),
+            f"unsharp {size}": unsharp,
+            f"box-blur-10 {size}": lambda image=image, out=out: cv2.blur(image, (21, 21), out, borderType=cv2.BORDER_REPLICATE),
+            f"tiled-mark {size}": lambda image=image, out=out, tile=tile: cv2.addWeighted(image, 0.9, tile, 1, 0, out),
             f"vignette {size}": lambda image=image, out=out, mask=mask: cv2.multiply(image, mask, out, 1 / 255),
             f"encode-jpeg {size}": lambda image=image: cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]),
         }
 
+        for sigma in (2, 5, 20):
+            works[f"gaussian-{sigma} {size}"] = gaussian(sigma)
+            works[f"rough-gaussian-{sigma} {size}"] = stack(sigma)
+
+    masks = {}
+
     def finish(image):
         cv2.transform(image, numpy.float32(SEPIA)[::-1, ::-1].copy(), image)
-        cv2.convertScaleAbs(image, image, 1.05, 0)
+        cv2.convertScaleAbs(image, image, 1.2, -25)
         height, width = image.shape[:2]
+        if image.shape not in masks:
+            y, x = numpy.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+            mask = (255 * (1 - 0.6 * ((x * x + y * y) / 2) ** 2)).astype(numpy.uint8)
+            masks[image.shape] = numpy.repeat(mask[:, :, None], 3, 2)
+        cv2.multiply(image, masks[image.shape], image, 1 / 255)
         mark = image[height - 40 : height - 10, width - 90 : width - 10]
         cv2.addWeighted(mark, 0.5, mark, 0, 20, mark)
         cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
@@ -167,7 +199,7 @@ def pillow(path):
     data = open(path, "rb").read()
     large = Image.open(io.BytesIO(data)).convert("RGB")
     laplace = ImageFilter.Kernel((3, 3), [0, -1, 0, -1, 5, -1, 0, -1, 0], scale=1)
-    works = {}
+    works, masks = {}, {}
     for size, image in {"12MP": large, "1MP": large.resize((1080, 1080), Image.BOX)}.items():
 
         def matrix(rows, image=image):
@@ -191,13 +223,23 @@ def pillow(path):
             f"invert {size}": lambda image=image: ImageChops.invert(image),
             f"chain-of-4 {size}": chain,
             f"sharpen {size}": lambda image=image: image.filter(laplace),
+            f"curves {size}": lambda image=image, table=table: image.point(table),
+            f"unsharp {size}": lambda image=image: image.filter(ImageFilter.UnsharpMask(2, 100, 0)),
+            f"box-blur-10 {size}": lambda image=image: image.filter(ImageFilter.BoxBlur(10)),
+            f"rough-gaussian-5 {size}": lambda image=image: image.filter(ImageFilter.GaussianBlur(5)),
+            f"rough-gaussian-20 {size}": lambda image=image: image.filter(ImageFilter.GaussianBlur(20)),
             f"encode-jpeg {size}": lambda image=image: image.save(io.BytesIO(), "JPEG", quality=QUALITY, subsampling=2),
         }
 
     def finish(image):
         image = image.convert("RGB", [cell for row in SEPIA for cell in (*row, 0)])
-        image = ImageEnhance.Contrast(image).enhance(1.05)
+        image = ImageEnhance.Contrast(image).enhance(1.2)
         width, height = image.size
+        if image.size not in masks:
+            # 1 - 0.6 r^4 by a radial gradient, which runs from 0 in the middle to 255 at the sides' ends.
+            radial = Image.radial_gradient("L").resize(image.size).point([round(153 * (min(v / 255, 1) / 1.414) ** 4) for v in range(256)])
+            masks[image.size] = Image.merge("RGB", [radial.point([255 - v for v in range(256)])] * 3)
+        image = ImageChops.multiply(image, masks[image.size])
         box = (width - 90, height - 40, width - 10, height - 10)
         image.paste(Image.blend(image.crop(box), Image.new("RGB", (80, 30), (22, 20, 18)), 0.46), box)
         image.save(io.BytesIO(), "JPEG", quality=QUALITY, subsampling=2)
@@ -227,11 +269,20 @@ def libvips(path):
     pyvips.cache_set_max(0)
     data = open(path, "rb").read()
 
+    shades = {}
+
+    def dark(width, height):
+        if (width, height) not in shades:
+            xy = pyvips.Image.xyz(width, height) * [2 / width, 2 / height] - 1
+            shades[width, height] = (1 - 0.6 * ((xy[0] ** 2 + xy[1] ** 2) / 2) ** 2).copy_memory()
+        return shades[width, height]
+
     def pipeline(widths):
         def run():
             for width in widths:
                 image = pyvips.Image.thumbnail_buffer(data, width)
-                image = image.recomb(pyvips.Image.new_from_array(SEPIA)).linear(1.05, 0).cast("uchar")
+                image = image.recomb(pyvips.Image.new_from_array(SEPIA)).linear(1.2, -25)
+                image = (image * dark(image.width, image.height)).cast("uchar")
                 mark = pyvips.Image.black(80, 30, bands=3) + [22, 20, 18]
                 image = image.insert(mark.cast("uchar"), image.width - 90, image.height - 40)
                 image.jpegsave_buffer(Q=QUALITY)

@@ -13,8 +13,10 @@ use anyhow::{Context, bail};
 #[cfg(feature = "peers")]
 use benches::peers::{PEERS, work as of_peer};
 use photo_app::imaging::filters::{self, Function, Step};
+use photo_app::imaging::functions::Curves;
 use photo_app::imaging::kernels::Program;
-use photo_app::imaging::spatial::{Sharpen, SpatialFilter as _, Vignette};
+use photo_app::imaging::spatial::{BoxBlur, Gaussian, Sharpen, SpatialFilter, Unsharp, Vignette};
+use photo_app::imaging::watermark;
 use photo_app::imaging::{
     Effort, Limits, Raster, RenderRequest, RgbImage, Watermark, decode, encode, landscape, probe,
     render, resize,
@@ -102,13 +104,19 @@ fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> 
             let (from, mut to) = (picture.as_raw().clone(), picture.as_raw().clone());
             return Some(Box::new(move || std::hint::black_box(&mut to).copy_from_slice(&from)));
         }
-        "sharpen" => {
-            let (mut picture, sharpen) = (picture.clone(), Sharpen::new(1.0));
-            return Some(Box::new(move || sharpen.apply(&mut Raster::of(&mut picture))));
+        "sharpen" => return Some(spatial(picture, Sharpen::new(1.0))),
+        "vignette" => return Some(spatial(picture, Vignette::new(0.6))),
+        "box-blur-10" => return Some(spatial(picture, BoxBlur::new(10))),
+        "unsharp" => return Some(spatial(picture, Unsharp::new(2.0, 1.0, 0))),
+        // There is one gaussian, which stands beside the true ones and beside the rough ones.
+        _ if what.contains("gaussian-") => {
+            let sigma = what.rsplit('-').next()?.parse().ok()?;
+            return Some(spatial(picture, Gaussian::new(sigma)));
         }
-        "vignette" => {
-            let (mut picture, vignette) = (picture.clone(), Vignette::new(0.6));
-            return Some(Box::new(move || vignette.apply(&mut Raster::of(&mut picture))));
+        "curves" => vec![step(Function::Curves(&CURVES), 1.0)],
+        "tiled-mark" => {
+            let mut picture = picture.clone();
+            return Some(Box::new(move || watermark::draw(&mut picture, Watermark::Tiled)));
         }
         "encode-jpeg" => {
             let picture = picture.clone();
@@ -118,12 +126,21 @@ fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> 
         }
         "pipeline-1080" => return Some(pipeline(jpeg, &[1_080])),
         "pipeline-320" => return Some(pipeline(jpeg, &[320])),
-        "pipeline-ladder" => return Some(pipeline(jpeg, &[320, 640, 1_080, 2_048])),
+        "pipeline-ladder" => return Some(pipeline(jpeg, &[160, 320, 640, 1_080, 2_048])),
         _ => return None,
     };
     let program = Program::new(&chain);
     let mut pixels = picture.as_raw().clone();
     Some(Box::new(move || program.apply(&mut Raster::of_pixels(std::hint::black_box(&mut pixels)))))
+}
+
+/// A curve for each channel.
+static CURVES: Curves =
+    Curves { levels: [&[0, 40, 128, 216, 255], &[0, 52, 132, 210, 255], &[28, 78, 128, 178, 228]] };
+
+fn spatial(picture: &RgbImage, filter: impl SpatialFilter + 'static) -> Work {
+    let mut picture = picture.clone();
+    Box::new(move || filter.apply(&mut Raster::of(std::hint::black_box(&mut picture))))
 }
 
 /// Built without the crates there are none to be asked.
@@ -135,9 +152,9 @@ fn of_peer(_: &str, _: &str, _: &RgbImage) -> Option<Work> {
     None
 }
 
-/// Bytes in, finished renditions out: one look, the mark, JPEG at quality 85.
+/// Bytes in, finished renditions out: sepia, contrast and vignette, the mark, JPEG at quality 85.
 fn pipeline(bytes: &'static [u8], widths: &'static [u32]) -> Work {
-    let filter = filters::by_name("amber").expect("a look of the table");
+    let filter = filters::by_name("matinee").expect("a look of the table");
     Box::new(move || {
         let request = RenderRequest {
             bytes,
