@@ -26,7 +26,7 @@ use photo_app::model::RenditionFormats;
 const SIZES: [(&str, u32, u32); 2] = [("12MP", 4_000, 3_000), ("1MP", 1_080, 1_080)];
 
 /// Pixels and the bytes of RGB that they take, for throughput in both.
-fn pixels(width: u32, height: u32) -> Throughput {
+fn throughput(width: u32, height: u32) -> Throughput {
     let elements = u64::from(width * height);
     Throughput::ElementsAndBytes { elements, bytes: 3 * elements }
 }
@@ -58,7 +58,7 @@ fn kernels(criterion: &mut Criterion) {
         let picture = landscape::paint(3, width, height);
         let mut pixels = picture.as_raw().clone();
         let mut group = criterion.benchmark_group(format!("filter {size}"));
-        group.sample_size(10).throughput(pixels(width, height));
+        group.sample_size(10).throughput(throughput(width, height));
         group.bench_function("memcpy", |bencher| {
             bencher.iter(|| black_box(&mut pixels).copy_from_slice(picture.as_raw()));
         });
@@ -98,7 +98,7 @@ fn spatial(criterion: &mut Criterion) {
         let mut picture = landscape::paint(3, width, height);
         let before = picture.as_raw().clone();
         let mut group = criterion.benchmark_group(format!("spatial {size}"));
-        group.sample_size(10).throughput(pixels(width, height));
+        group.sample_size(10).throughput(throughput(width, height));
         group.bench_function("memcpy", |bencher| {
             bencher.iter(|| black_box(&mut picture).copy_from_slice(&before));
         });
@@ -144,7 +144,7 @@ fn stages(criterion: &mut Criterion) {
     let jpeg = encode::jpeg(&picture).expect("a painting can be encoded");
     let found = probe(&jpeg, &limits).expect("it was just encoded");
     let mut group = criterion.benchmark_group("stage 12MP");
-    group.sample_size(10).throughput(pixels(4_000, 3_000));
+    group.sample_size(10).throughput(throughput(4_000, 3_000));
     group.bench_function("probe", |bencher| bencher.iter(|| probe(black_box(&jpeg), &limits)));
     group.bench_function("decode jpeg", |bencher| {
         bencher.iter(|| decode::decode(black_box(&jpeg), &found, &limits));
@@ -172,7 +172,7 @@ fn stages(criterion: &mut Criterion) {
     });
     group.finish();
     let mut group = criterion.benchmark_group("stage 1MP");
-    group.sample_size(10).throughput(pixels(1_080, 1_080));
+    group.sample_size(10).throughput(throughput(1_080, 1_080));
     let mut small = landscape::paint(3, 1_080, 1_080);
     group.bench_function("encode jpeg", |bencher| bencher.iter(|| encode::jpeg(&small)));
     group.bench_function("encode webp", |bencher| bencher.iter(|| encode::webp(&small)));
@@ -190,7 +190,7 @@ fn pipeline(criterion: &mut Criterion) {
     let jpeg = encode::jpeg(&picture).expect("a painting can be encoded");
     let look: &'static Filter = filters::by_name("matinee").expect("a look of the table");
     let mut group = criterion.benchmark_group("pipeline 12MP jpeg");
-    group.sample_size(10).throughput(pixels(4_000, 3_000));
+    group.sample_size(10).throughput(throughput(4_000, 3_000));
     const LADDER: &[u32] = &[160, 320, 640, 1_080, 2_048];
     let ladders: [(&str, &[u32], _); 4] = [
         ("320", &[320], RenditionFormats::Jpeg),
