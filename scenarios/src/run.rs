@@ -197,7 +197,9 @@ async fn measure(
     desk.progress.finish();
     let tally = desk.tally;
     let finished_at = now();
-    site.record(&path, (&run.started_at, &finished_at)).await?;
+    if end == End::Done {
+        site.record(&path, (&run.started_at, &finished_at)).await?;
+    }
     run.finished_at = Some(finished_at);
     run.interrupted = end == End::Interrupted;
     dir.write_run(&run)?;

@@ -197,7 +197,22 @@ pub fn lines(args: &CostArgs, prices: &Prices) -> anyhow::Result<Vec<Line>> {
     bill.add("public addresses", addresses + nat, "public address")?;
     bill.add("secrets", if on_rds { 2.0 } else { 1.0 }, "secret")?;
     bill.add("dashboard", 1.0, "dashboard")?;
+    bill.add("alarms", alarms(&stage, nodes), "alarm")?;
     Ok(bill.lines)
+}
+
+/// As modules/observability/alarms.tf makes them.
+fn alarms(stage: &Variables, nodes: f64) -> f64 {
+    let when = |is: bool, count: f64| if is { count } else { 0.0 };
+    let replicas = when(stage.get("database") == "rds_replicas", nodes - 1.0);
+    let web = stage.instance("web_instance_type", "t3.small", "t4g.small");
+    1.0 + when(web.starts_with('t'), 1.0)
+        + when(stage.get("balancer") == "true", 3.0)
+        + nodes
+        + replicas
+        + when(stage.get("database") == "dynamodb", 2.0)
+        + when(stage.get("cache") == "redis", 1.0)
+        + when(stage.get("jobs") == "sqs", 2.0)
 }
 
 struct Bill<'p> {
@@ -241,7 +256,7 @@ pub fn describe(args: &CostArgs) -> anyhow::Result<String> {
         let _infallible =
             writeln!(text, "{:>9.4}/{}  {}", price.usd, price.unit.as_str(), price.item);
     }
-    text.push_str("\nSources: the `source` of each line in reports/prices. Alarms: 0.10 a month each, counted from the 11th on.\n");
+    text.push_str("\nSources: the `source` of each line in reports/prices/us-east-1.toml.\n");
     Ok(text)
 }
 
@@ -279,8 +294,9 @@ mod tests {
 
     #[test]
     fn one_box_is_one_server_and_its_surroundings() {
-        // By hand: t3.small 0.0208, 40 GiB x 0.08 / 730, metrics 2.10 / 730, address 0.005, secret 0.40 / 730, dashboard 3 / 730.
-        let by_hand = 0.0208 + 0.005 + (40.0 * 0.08 + 2.10 + 0.40 + 3.0) / 730.0;
+        // By hand: t3.small 0.0208, 40 GiB x 0.08 / 730, metrics 2.10 / 730, address 0.005, secret 0.40 / 730,
+        // dashboard 3 / 730, two alarms 0.20 / 730.
+        let by_hand = 0.0208 + 0.005 + (40.0 * 0.08 + 2.10 + 0.40 + 3.0 + 0.20) / 730.0;
         assert!((hourly("0-one-box", &[]) - by_hand).abs() < 1e-9);
     }
 

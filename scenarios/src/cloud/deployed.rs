@@ -163,7 +163,8 @@ impl Deployed {
         wanted: &PopulationSpec,
         folder: &Path,
     ) -> anyhow::Result<Population> {
-        let file = folder.join(format!("population-{}.json", self.name()));
+        let stage = &self.outputs.stage;
+        let file = folder.join(format!("population-{}-{}.json", stage.project, stage.name));
         if !self.fetch_manifest(aws, &file).await? {
             eprintln!(
                 "{}: seeding {} people, {} photos ...",

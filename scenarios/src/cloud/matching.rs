@@ -36,7 +36,8 @@ pub fn matched(
     for experiment in experiments {
         let id = experiment.id.clone();
         match one(experiment, depth, stages) {
-            Ok(matched) => {
+            Ok((matched, aside)) => {
+                notes.extend(aside.into_iter().map(|why| format!("{id}: {why}")));
                 let variants: Vec<&str> =
                     matched.experiment.variants.iter().map(|one| one.id.as_str()).collect();
                 if matched.experiment.arrows.is_empty() {
@@ -60,7 +61,12 @@ pub fn matched(
     Ok((found, notes))
 }
 
-fn one(mut experiment: Experiment, depth: Depth, stages: &[Outputs]) -> Result<Matched, String> {
+/// The experiment and what stood aside, or why it cannot be shown at all.
+fn one(
+    mut experiment: Experiment,
+    depth: Depth,
+    stages: &[Outputs],
+) -> Result<(Matched, Vec<String>), String> {
     let declared = experiment.arrows_at(depth).into_iter().flat_map(|arrow| &arrow.changes);
     let subject: BTreeSet<String> =
         declared.filter(|setting| !COUNTS.contains(&setting.as_str())).cloned().collect();
@@ -83,7 +89,10 @@ fn one(mut experiment: Experiment, depth: Depth, stages: &[Outputs]) -> Result<M
                 subject.iter().cloned().collect::<Vec<_>>().join(", ")
             )),
             Some(variant) if plays.contains_key(&variant.id) => {
-                why.push(format!("two stages play {}", variant.id));
+                why.push(format!(
+                    "{} is not used: another stage plays {} already",
+                    outputs.stage.name, variant.id
+                ));
             }
             Some(variant) => {
                 plays.insert(variant.id.clone(), (index, count, stack));
@@ -124,7 +133,7 @@ fn one(mut experiment: Experiment, depth: Depth, stages: &[Outputs]) -> Result<M
         let count = if variant.scales { count } else { 1 };
         (StackKey { variant: variant.id.clone(), count }, plays[&variant.id].0)
     });
-    Ok(Matched { stages: stages.collect(), experiment })
+    Ok((Matched { stages: stages.collect(), experiment }, why))
 }
 
 /// Leaves out what is a model of one machine, and the measures of its modelled regions.

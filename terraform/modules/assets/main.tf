@@ -191,7 +191,8 @@ resource "aws_s3_bucket_policy" "this" {
         Principal = "*"
         Action    = ["s3:*"]
         Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        # CloudFront asks a bucket by the protocol that its viewer used: services of AWS are left to the statement above.
+        Condition = { Bool = { "aws:SecureTransport" = "false", "aws:PrincipalIsAWSService" = "false" } }
       },
     ]
   })

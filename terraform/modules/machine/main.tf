@@ -67,6 +67,7 @@ resource "aws_launch_template" "this" {
   }
 
   network_interfaces {
+    subnet_id                   = var.subnet_id
     associate_public_ip_address = var.public_address
     security_groups             = [var.security_group_id]
     delete_on_termination       = true

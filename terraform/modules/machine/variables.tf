@@ -44,6 +44,12 @@ variable "security_group_id" {
   type        = string
 }
 
+variable "subnet_id" {
+  description = "Where a single instance lives; null for a group, which chooses itself."
+  type        = string
+  default     = null
+}
+
 variable "public_address" {
   description = "Whether it has an address of its own on the internet."
   type        = bool

@@ -32,6 +32,7 @@ module "machine" {
   user_data         = var.user_data
   security_group_id = aws_security_group.web.id
   public_address    = !var.balancer
+  subnet_id         = var.balancer ? null : var.public_subnet_ids[0]
   statements        = local.access
   tags              = var.tags
 }
@@ -62,10 +63,10 @@ resource "aws_vpc_security_group_ingress_rule" "users" {
 
 # --- one server -------------------------------------------------------------------------------------------------------
 resource "aws_instance" "single" {
-  count     = var.balancer ? 0 : 1
-  subnet_id = var.public_subnet_ids[0]
-  tags      = { Name = "${var.name}-web" }
+  count = var.balancer ? 0 : 1
+  tags  = { Name = "${var.name}-web" }
 
+  # Its subnet stands in the template, beside the network interface: EC2 takes no other one.
   launch_template {
     id      = module.machine.launch_template_id
     version = module.machine.launch_template_version

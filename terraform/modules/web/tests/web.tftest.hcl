@@ -98,6 +98,10 @@ run "one_server_alone" {
     error_message = "Without a balancer there is one server and no group."
   }
   assert {
+    condition     = aws_instance.single[0].launch_template[0].id == module.machine.launch_template_id
+    error_message = "The single server must be an instance of the template, which holds its subnet."
+  }
+  assert {
     condition     = aws_vpc_security_group_ingress_rule.users["203.0.113.7/32"].from_port == 8080
     error_message = "Only the users' addresses may reach the single server."
   }
