@@ -6,7 +6,7 @@ CLI along, and a load generator's security group lets no package server through.
     aws.py settings /etc/photo-app/env     parameters and secrets -> an environment file (root only)
     aws.py get BUCKET KEY FILE             an object -> a file
     aws.py put BUCKET KEY FILE             a file -> an object
-    aws.py check                           the signature against the example that AWS publishes
+    aws.py check                           the signature against the example that AWS publishes; the file of made-up answers
 """
 import datetime
 import hashlib
@@ -15,12 +15,18 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
 BOOT = "/etc/lightmeter/boot.json"
 METADATA = "http://169.254.169.254/latest/"
 TIMEOUT_S = 30
+# A new role takes some seconds to be known everywhere; nothing tells when it is.
+ATTEMPTS = 20
+PAUSE_S = 3
 
 
 def sign(method, host, path, query, headers, body_hash, service, region, keys, now):
@@ -53,7 +59,22 @@ def role_keys():
     return json.loads(metadata(f"meta-data/iam/security-credentials/{role}"))
 
 
-def call(service, host, method, path, extra, body, region):
+def call(*request):
+    """A signed request, tried again while the role is new; its answer's body."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return call_once(*request)
+        except urllib.error.HTTPError as error:
+            said = f"{error.code} {error.read(500).decode(errors='replace')}"
+        except urllib.error.URLError as error:
+            said = str(error.reason)
+        print(f"{request[0]} {request[2]} {request[3]}: {said}", file=sys.stderr)
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(PAUSE_S)
+    sys.exit(f"gave up after {ATTEMPTS} attempts")
+
+
+def call_once(service, host, method, path, extra, body, region):
     """One signed request; its answer's body."""
     keys = role_keys()
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -126,8 +147,18 @@ def check():
     )
     if not header.endswith("5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"):
         sys.exit(f"the signature is not the one that AWS publishes: {header}")
-    if fill("mysql://%DATABASE_USER%:%DATABASE_PASSWORD%@h", {"DATABASE_USER": "u", "DATABASE_PASSWORD": "p"}) != "mysql://u:p@h":
-        sys.exit("words are not put in their places")
+    # An environment file, from answers as AWS gives them: a password with letters that an address cannot hold is escaped.
+    answers = {"database": json.dumps({"username": "photo_app", "password": "a/b"}), "session": "key"}
+    globals().update(
+        metadata=lambda _: "i-1",
+        secret=lambda arn, _: answers[arn],
+        parameters=lambda *_: {"B": "mysql://%DATABASE_USER%:%DATABASE_PASSWORD%@h", "A": "%INSTANCE%", "C": "%SESSION_SECRET%"},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "env")
+        settings({"region": "r", "settings_path": "/", "database_secret": "database", "session_secret": "session"}, file)
+        if file.read_text() != "A=i-1\nB=mysql://photo_app:a%2Fb@h\nC=key\n" or file.stat().st_mode & 0o777 != 0o600:
+            sys.exit(f"the environment file is wrong: {file.read_text()}")
 
 
 def main(words):
