@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use loadgen::driver::{Driver, Placement};
-use loadgen::record::{Depth, Machine, NullServerCheck, RunRecord};
+use loadgen::record::{Depth, Machine, NullServerCheck, RunRecord, Substitution};
 use loadgen::record_io::RunDir;
 use tokio_util::sync::CancellationToken;
 
@@ -138,15 +138,8 @@ async fn measure(
     let context = ClusterContext::new(&binary, &path)?;
     let driver = Driver::start(generator_placement(&context))?;
 
-    let Asked { experiments, outputs } = asked;
-    let (site, experiments, substitutions) = if outputs.is_empty() {
-        let (experiments, swapped) = substitute(experiments, &missing(context.services()));
-        (Site::Here, experiments, swapped)
-    } else {
-        let (site, experiments) =
-            Site::reach(outputs, experiments, (depth, args.seed), &path).await?;
-        (site, experiments, Vec::new())
-    };
+    let at = (depth, args.seed);
+    let (site, experiments, substitutions) = place(asked, at, &context, &path).await?;
     let planned: Vec<(Experiment, Plan)> = experiments
         .into_iter()
         .map(|experiment| {
@@ -204,6 +197,21 @@ async fn measure(
     run.interrupted = end == End::Interrupted;
     dir.write_run(&run)?;
     Ok(Finished { path, end, tally })
+}
+
+/// Where the stacks are, and the experiments as they can be shown there.
+async fn place(
+    Asked { experiments, outputs }: Asked,
+    at: (Depth, u64),
+    context: &ClusterContext,
+    path: &Path,
+) -> anyhow::Result<(Site, Vec<Experiment>, Vec<Substitution>)> {
+    if outputs.is_empty() {
+        let (experiments, swapped) = substitute(experiments, &missing(context.services()));
+        return Ok((Site::Here, experiments, swapped));
+    }
+    let (site, experiments) = Site::reach(outputs, experiments, at, path).await?;
+    Ok((site, experiments, Vec::new()))
 }
 
 /// Starts the stacks of one experiment, measures, and stops them whatever happened.

@@ -61,44 +61,50 @@ pub fn matched(
     Ok((found, notes))
 }
 
+/// A stage that plays a variant: its place in the list, its count along the axis, its stack.
+type Play = (usize, u32, Stack);
+
+/// Who plays what, and why others do not.
+fn plays(
+    experiment: &Experiment,
+    depth: Depth,
+    stages: &[Outputs],
+) -> (BTreeMap<String, Play>, Vec<String>) {
+    let declared = experiment.arrows_at(depth).into_iter().flat_map(|arrow| &arrow.changes);
+    let subject: BTreeSet<&str> =
+        declared.map(String::as_str).filter(|setting| !COUNTS.contains(setting)).collect();
+    let (mut plays, mut why) = (BTreeMap::<String, Play>::new(), Vec::new());
+    for (index, outputs) in stages.iter().enumerate() {
+        let (name, Some(stack)) = (&outputs.stage.name, outputs.as_stack()) else { continue };
+        let own = stack.settings();
+        let fits = |variant: &&Variant| {
+            let other = variant.stack.settings();
+            subject.iter().all(|setting| own.get(*setting) == other.get(*setting))
+        };
+        match experiment.variants_at(depth).into_iter().find(fits) {
+            None => {
+                let settings = subject.iter().copied().collect::<Vec<&str>>().join(", ");
+                why.push(format!("{name} agrees with none of its variants in {settings}"));
+            }
+            Some(Variant { id, .. }) if plays.contains_key(id) => {
+                why.push(format!("{name} is not used: another stage plays {id} already"));
+            }
+            Some(variant) => {
+                let count = outputs.count(experiment.axis.multiplies).max(1);
+                plays.insert(variant.id.clone(), (index, count, stack));
+            }
+        }
+    }
+    (plays, why)
+}
+
 /// The experiment and what stood aside, or why it cannot be shown at all.
 fn one(
     mut experiment: Experiment,
     depth: Depth,
     stages: &[Outputs],
 ) -> Result<(Matched, Vec<String>), String> {
-    let declared = experiment.arrows_at(depth).into_iter().flat_map(|arrow| &arrow.changes);
-    let subject: BTreeSet<String> =
-        declared.filter(|setting| !COUNTS.contains(&setting.as_str())).cloned().collect();
-    let what = experiment.axis.multiplies;
-    let mut plays: BTreeMap<String, (usize, u32, Stack)> = BTreeMap::new();
-    let mut why = Vec::new();
-    for (index, outputs) in stages.iter().enumerate() {
-        let Some(stack) = outputs.as_stack() else { continue };
-        let count = outputs.count(what);
-        let variants = experiment.variants_at(depth);
-        let fits = |variant: &&&Variant| {
-            let own = stack.settings();
-            let other = variant.stack.settings();
-            subject.iter().all(|setting| own.get(setting) == other.get(setting))
-        };
-        match variants.iter().find(fits) {
-            None => why.push(format!(
-                "{} agrees with none of its variants in {}",
-                outputs.stage.name,
-                subject.iter().cloned().collect::<Vec<_>>().join(", ")
-            )),
-            Some(variant) if plays.contains_key(&variant.id) => {
-                why.push(format!(
-                    "{} is not used: another stage plays {} already",
-                    outputs.stage.name, variant.id
-                ));
-            }
-            Some(variant) => {
-                plays.insert(variant.id.clone(), (index, count, stack));
-            }
-        }
-    }
+    let (plays, why) = plays(&experiment, depth, stages);
     if plays.is_empty() {
         return Err(why.join("; "));
     }
@@ -118,7 +124,7 @@ fn one(
         .variants
         .iter()
         .filter(|variant| variant.scales)
-        .map(|variant| plays[&variant.id].1.max(1))
+        .map(|variant| plays[&variant.id].1)
         .collect();
     if scaling.len() > 1 {
         return Err(format!(

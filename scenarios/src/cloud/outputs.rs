@@ -364,13 +364,30 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn terraform_writes_every_output_that_is_read() {
+    fn terraform_writes_everything_that_is_read() {
         let text = include_str!("../../../terraform/outputs.tf");
+        let says = |text: &str, name: &str| {
+            text.lines().any(|line| {
+                line.replace(['{', ','], " ").split_whitespace().any(|word| word == name)
+            })
+        };
         let sample = sample("http://127.0.0.1:1", true);
-        for name in sample.as_object().expect("an object").keys() {
+        for (name, output) in sample.as_object().expect("an object") {
+            let (_, rest) = text
+                .split_once(&format!("output \"{name}\" {{"))
+                .unwrap_or_else(|| panic!("terraform/outputs.tf has no {name}"));
+            let block = rest.split("\n}").next().expect("a block");
+            for part in output["value"].as_object().into_iter().flat_map(|value| value.keys()) {
+                assert!(says(block, part), "terraform/outputs.tf: {name} has no {part}");
+            }
+        }
+        let metrics = include_str!("../../../terraform/modules/observability/outputs.tf");
+        for part in
+            ["component", "question", "region", "namespace", "metric", "statistic", "dimensions"]
+        {
             assert!(
-                text.contains(&format!("output \"{name}\" {{")),
-                "terraform/outputs.tf has no {name}"
+                says(metrics, part),
+                "modules/observability/outputs.tf: metrics have no {part}"
             );
         }
         let read = parse(&sample.to_string()).expect("the shape");

@@ -1,5 +1,7 @@
 //! Runs against stages that are played on loopback: from their outputs to the report, and what is refused.
 
+use std::path::Path;
+
 use loadgen::record::{Outcome, Purpose, Reality};
 use loadgen::record_io::RunDir;
 use serde_json::{Value, json};
@@ -46,41 +48,48 @@ fn two_stages_are_asked_who_they_are_filled_measured_and_reported() {
     ]);
     assert!(output.status.success(), "{}", stderr(&output));
 
-    // Each stage was seeded once, by its own document, on an instance of its own.
-    let seeded: Vec<String> =
-        world.calls().into_iter().filter(|call| call.starts_with("ssm send-command")).collect();
+    each_stage_was_seeded_once(&world);
+    the_trials_are_whole(&out);
+    aws_has_its_say(&out);
+    let summary = std::fs::read_to_string(out.join("summary.json")).expect("the summary is there");
+    let summary: Value = serde_json::from_str(&summary).expect("JSON");
+    let findings = summary["experiments"][0]["findings"].as_array().expect("findings");
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert_ne!(finding["verdict"], "NOT COMPARABLE", "{finding}");
+    }
+    assert!(out.join("report/index.html").exists());
+}
+
+/// By its own document, on an instance of its own.
+fn each_stage_was_seeded_once(world: &World) {
+    let calls = world.calls().into_iter();
+    let seeded: Vec<String> = calls.filter(|call| call.starts_with("ssm send-command")).collect();
     assert_eq!(seeded.len(), 2, "{seeded:?}");
     assert!(seeded[0].contains("0-one-box-seed --instance-ids i-1"), "{seeded:?}");
-    assert!(
-        seeded[1].contains("people=20,photos=40,pictures=1,followsMean=3,seed=1"),
-        "{seeded:?}"
-    );
+    let population = "people=20,photos=40,pictures=1,followsMean=3,seed=1";
+    assert!(seeded[1].contains(population), "{seeded:?}");
+}
 
-    let dir = RunDir::open(&out).expect("a run directory");
+fn the_trials_are_whole(out: &Path) {
+    let dir = RunDir::open(out).expect("a run directory");
     let run = dir.read_run().expect("run.json can be read");
     assert_eq!((run.mode, run.interrupted), (Reality::Simulated, false), "loopback is not REAL");
     let [tiny] = &run.experiments[..] else { panic!("{:?}", run.experiments) };
     assert!(tiny.variants.iter().all(|one| one.simulated[0].contains("plays the deployed one")));
     assert_eq!(tiny.axis.counts, [2]);
     assert_eq!(tiny.budgets["web (after)"], "t3.small in us-east-1 of 3-framework");
-
     let trials = dir.read_trials().expect("trials can be read").trials;
     for trial in &trials {
-        let record = &trial.record;
-        assert!(
-            !matches!(record.outcome, Outcome::Failed { .. }),
-            "{}: {:?}",
-            record.id,
-            record.outcome
-        );
+        let (id, record) = (&trial.record.id, &trial.record);
+        assert!(!matches!(record.outcome, Outcome::Failed { .. }), "{id}: {:?}", record.outcome);
         assert_eq!(record.settings.get("web.store").map(String::as_str), Some("sqlite"));
         let servers = if record.variant == "after" { 2 } else { 1 };
-        let files =
-            std::fs::read_dir(out.join("trials").join(&record.id)).expect("a trial's folder");
-        let infos = files
-            .filter_map(Result::ok)
-            .filter(|file| file.file_name().to_string_lossy().starts_with("info-"));
-        assert_eq!(infos.count(), servers, "{}", record.id);
+        let files = std::fs::read_dir(out.join("trials").join(id)).expect("a trial's folder");
+        let is_info =
+            |name: &std::ffi::OsString| name.to_str().is_some_and(|name| name.starts_with("info-"));
+        let names = files.filter_map(Result::ok).map(|file| file.file_name());
+        assert_eq!(names.filter(is_info).count(), servers, "{id}");
     }
     let one_user = || trials.iter().filter(|trial| trial.record.purpose == Purpose::Performance);
     assert!(one_user().count() >= 4);
@@ -90,25 +99,16 @@ fn two_stages_are_asked_who_they_are_filled_measured_and_reported() {
             assert_eq!(compared.servers, compared.clients, "{}: {compared:?}", trial.record.id);
         }
     }
+}
 
-    // What AWS knows of the stretch stands beside the trials.
+/// What AWS knows of the stretch stands beside the trials.
+fn aws_has_its_say(out: &Path) {
     let cloud = std::fs::read_to_string(out.join("cloud.json")).expect("cloud.json is there");
     let cloud: Value = serde_json::from_str(&cloud).expect("JSON");
     assert_eq!(cloud["stages"][1]["instances"]["recorded"][0]["zone"], "us-east-1a");
     let figures = &cloud["stages"][0]["metrics"]["recorded"][0];
-    assert_eq!(
-        (&figures["metric"], &figures["values"]["2026-11-25T08:00:00Z"]),
-        (&json!("CPUCreditBalance"), &json!(144.0))
-    );
-
-    let summary = std::fs::read_to_string(out.join("summary.json")).expect("the summary is there");
-    let summary: Value = serde_json::from_str(&summary).expect("JSON");
-    let findings = summary["experiments"][0]["findings"].as_array().expect("findings");
-    assert!(!findings.is_empty());
-    for finding in findings {
-        assert_ne!(finding["verdict"], "NOT COMPARABLE", "{finding}");
-    }
-    assert!(out.join("report/index.html").exists());
+    assert_eq!(figures["metric"], "CPUCreditBalance");
+    assert_eq!(figures["values"]["2026-11-25T08:00:00Z"], 144.0);
 }
 
 #[test]
@@ -122,11 +122,8 @@ fn one_stage_alone_shows_its_own_curve_and_says_what_is_missing() {
     let output = world.lightmeter(&words);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).contains("with a second --target"), "{}", stderr(&output));
-    let trials = RunDir::open(std::path::Path::new(&out))
-        .expect("a run")
-        .read_trials()
-        .expect("trials")
-        .trials;
+    let trials =
+        RunDir::open(Path::new(&out)).expect("a run").read_trials().expect("trials").trials;
     assert!(trials.iter().any(|trial| trial.record.purpose == Purpose::Level));
     assert!(trials.iter().all(|trial| trial.record.variant == "after"));
 }
