@@ -142,9 +142,10 @@ module "web" {
     artifact_key = local.app_artifact
     boot_json = jsonencode(merge(local.boot_of_app, {
       settings_path  = "/${var.project}/${var.stage}/web"
-      session_secret = aws_secretsmanager_secret.session.arn
-      # A changed setting makes a new template, and the group replaces its servers.
-      settings_hash = sha256(jsonencode(local.settings.web))
+      session_secret = aws_secretsmanager_secret_version.session.arn
+      # A changed setting makes a new template, and the group replaces its servers. Read from the parameters themselves, so that they
+      # are there before anybody asks for them.
+      settings_hash = sha256(jsonencode([for parameter in aws_ssm_parameter.web : parameter.value]))
     }))
   }))
 }
@@ -174,7 +175,7 @@ module "worker" {
     artifact_key = local.app_artifact
     boot_json = jsonencode(merge(local.boot_of_app, {
       settings_path = "/${var.project}/${var.stage}/worker"
-      settings_hash = sha256(jsonencode(local.settings.worker))
+      settings_hash = sha256(jsonencode([for parameter in aws_ssm_parameter.worker : parameter.value]))
     }))
   }))
 }

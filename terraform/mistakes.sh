@@ -33,7 +33,7 @@ plant() {
   else
     caught=$((caught + 1))
     # The line that a person would read first, without terraform's frame.
-    local telling='must |outside|is not one|An argument named|is required|expected .* to be one of|Inappropriate value|a number is required|not been declared|Unsupported|no setting of the app|use none|does not answer|Use |differ|of a job|left == right|left:'
+    local telling='must |names an id|outside|is not one|An argument named|is required|expected .* to be one of|Inappropriate value|a number is required|not been declared|Unsupported|no setting of the app|use none|does not answer|Use |differ|of a job|left == right|left:'
     printf 'caught       %-34s %s\n' "$name" "$(sed 's/^[│ ]*//' "$work/said" | { grep -m1 -E "$telling" || head -1; } | cut -c1-130)"
   fi
 }

@@ -98,4 +98,7 @@ resource "aws_launch_template" "this" {
       tags          = merge(var.tags, { Name = var.name })
     }
   }
+
+  # An instance must be allowed what it does at boot before it boots.
+  depends_on = [aws_iam_role_policy.own, aws_iam_role_policy.sessions]
 }

@@ -46,6 +46,11 @@ resource "aws_db_parameter_group" "this" {
     name  = "long_query_time"
     value = "0.5"
   }
+  # To a file, from where it reaches CloudWatch Logs; tables would stay in the database.
+  parameter {
+    name  = "log_output"
+    value = "FILE"
+  }
   # The app's release build speaks TLS to its database; nothing else may connect.
   parameter {
     name  = "require_secure_transport"

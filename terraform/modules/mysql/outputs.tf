@@ -10,8 +10,8 @@ output "store_url" {
 }
 
 output "secret_arn" {
-  description = "User and password."
-  value       = aws_secretsmanager_secret.this.arn
+  description = "User and password; known once they are written."
+  value       = aws_secretsmanager_secret_version.this.arn
 }
 
 output "instance_identifiers" {

@@ -7,11 +7,14 @@ output "vpc_id" {
 output "public_subnet_ids" {
   description = "Subnets with a way in: the balancer, the single web server."
   value       = [for zone in var.availability_zones : aws_subnet.public[zone].id]
+  # Whoever lives there boots with a way out.
+  depends_on = [aws_route.internet, aws_route_table_association.public]
 }
 
 output "private_subnet_ids" {
   description = "Subnets without a way in: everything else."
   value       = [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  depends_on  = [aws_route.nat, aws_route_table_association.private, aws_vpc_endpoint.gateway]
 }
 
 output "subnet_cidr_blocks" {
