@@ -9,16 +9,19 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/lightmeter-mistakes.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 caught=0 missed=0
 
+fresh_copy() {
+  rm -rf "$work/copy"
+  mkdir -p "$work/copy/app/src"
+  cp -r "$root/terraform" "$root/compose.yaml" "$root/Dockerfile" "$root/Cargo.toml" "$work/copy/"
+  cp -r "$root/app/src/." "$work/copy/app/src"
+}
+
 # plant NAME FILE SED CHECK...: changes the file by the sed program, then expects the check to fail, and shows how.
 plant() {
   local name=$1 file=$2 program=$3
   shift 3
   case $name in *"$only"*) ;; *) return ;; esac
-  rm -rf "$work/copy"
-  mkdir "$work/copy"
-  cp -r "$root/terraform" "$root/compose.yaml" "$root/Dockerfile" "$root/Cargo.toml" "$work/copy/"
-  mkdir -p "$work/copy/app/src"
-  cp -r "$root/app/src/." "$work/copy/app/src"
+  fresh_copy
   sed -i "$program" "$work/copy/$file"
   if cmp -s "$root/$file" "$work/copy/$file"; then
     echo "NOT PLANTED  $name: the sed program changes nothing in $file" >&2
@@ -33,12 +36,20 @@ plant() {
   else
     caught=$((caught + 1))
     # The line that a person would read first, without terraform's frame.
-    local telling='must |names an id|outside|is not one|An argument named|is required|expected .* to be one of|Inappropriate value|a number is required|not been declared|Unsupported|no setting of the app|use none|does not answer|Use |differ|of a job|left == right|left:'
+    local telling='must |may let|names an id|outside|is not one|An argument named|is required|expected .* to be one of|Inappropriate value|a number is required|not been declared|Unsupported|no setting of the app|use none|does not answer|Use |differ|of a job|left == right|left:'
     printf 'caught       %-34s %s\n' "$name" "$(sed 's/^[│ ]*//' "$work/said" | { grep -m1 -E "$telling" || head -1; } | cut -c1-130)"
   fi
 }
 check() { "$work/copy/terraform/check.sh" "$@"; }
 settings() { (cd "$root" && LIGHTMETER_ROOT=$work/copy cargo test --quiet --package lightmeter --test settings "$@"); }
+
+# Without a mistake the copy must pass, or nothing below means anything.
+fresh_copy
+check "module queue" >"$work/said" 2>&1 && settings >>"$work/said" 2>&1 || {
+  cat "$work/said" >&2
+  echo "the copy fails without a mistake in it" >&2
+  exit 1
+}
 
 m=terraform/modules
 plant "unknown attribute"              $m/cache/main.tf         's/^  port  .*= 6379/  prot = 6379/'                           check "module cache"
