@@ -3,9 +3,10 @@
 #   make test    install what is missing, run every check and every test
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV and libvips, in interleaved rounds
+#   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test bench bench-peers lint setup doctor
+.PHONY: demo test bench bench-peers fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -16,7 +17,7 @@ PEERS_FLAGS ?=
 
 .PHONY: help
 help:
-	@sed -n '2,8s/^#  //p' Makefile
+	@sed -n '2,9s/^#  //p' Makefile
 
 setup:
 	@scenarios/setup.sh demo
@@ -30,6 +31,7 @@ doctor:
 
 lint:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --check --manifest-path app/fuzz/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; \
@@ -58,3 +60,19 @@ bench-peers:
 	 echo "bench-peers: not all peers could be installed; those that are missing are left out" >&2
 	target/release/rounds paint target/tools/peers.jpg
 	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg $(PEERS_FLAGS)
+
+# Each fuzz target of app/fuzz for so many seconds, from seeds made anew; what one finds lies in app/fuzz/artifacts afterwards.
+FUZZ_SECONDS ?= 60
+FUZZ_BUILD := $(or $(CARGO_TARGET_DIR),target)/fuzz
+# The targets take pictures of at most 250,000 pixels: by the limits that decoders are told one allocation has 18 MB at most. The rest of
+# the 512 is the sanitizer's and libFuzzer's own.
+FUZZ_FLAGS := -dict=app/fuzz/pictures.dict -max_len=65536 -timeout=10 -malloc_limit_mb=24 -rss_limit_mb=512
+fuzz:
+	@command -v cargo-fuzz >/dev/null 2>&1 || { echo "fuzz: cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { echo "fuzz: a nightly compiler is missing: rustup toolchain install nightly" >&2; exit 1; }
+	cp Cargo.lock app/fuzz/Cargo.lock
+	$(CARGO) run --quiet --manifest-path app/fuzz/Cargo.toml --target-dir $(FUZZ_BUILD) --no-default-features --example seeds -- app/fuzz/corpus
+	$(CARGO) +nightly fuzz build --fuzz-dir app/fuzz --target-dir $(FUZZ_BUILD)
+	@for target in decode exif pipeline jpeg_scaled; do \
+	 ASAN_OPTIONS=quarantine_size_mb=32 $(CARGO) +nightly fuzz run --fuzz-dir app/fuzz --target-dir $(FUZZ_BUILD) $$target -- \
+	  $(FUZZ_FLAGS) -max_total_time=$(FUZZ_SECONDS) || exit 1; done

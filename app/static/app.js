@@ -56,6 +56,18 @@ function scaled(css, strength) {
   });
 }
 
+// Looks that CSS has no function for are SVG filters: their numbers move in straight lines from those that change nothing.
+function scaleSvg(strength) {
+  for (const element of document.querySelectorAll(".look-filters feColorMatrix, .look-filters [tableValues]")) {
+    const name = element.hasAttribute("tableValues") ? "tableValues" : "values";
+    element.full ||= element.getAttribute(name).split(" ").map(Number);
+    const last = element.full.length - 1;
+    const nothing = (at) => (name === "values" ? Number(at % 6 === 0) : at / last);
+    const moved = element.full.map((value, at) => nothing(at) + (value - nothing(at)) * strength / 100);
+    element.setAttribute(name, moved.map((value) => value.toFixed(5)).join(" "));
+  }
+}
+
 // The picture with the filter over the one without, and a slider for how much of which is seen.
 function followCompare(compare) {
   const [before, after] = compare.querySelectorAll("img");
@@ -85,13 +97,22 @@ function followCompare(compare) {
 }
 
 function followFilters(form, preview) {
-  const strength = form.querySelector("#strength");
+  const slider = form.querySelector("#strength");
+  const vignette = document.querySelector(".compare-vignette");
   const show = () => {
-    form.querySelector("output").textContent = `${strength.value} %`;
-    const chosen = form.querySelector("input[name=filter]:checked");
-    if (preview && chosen) preview.style.filter = scaled(chosen.dataset.css, Number(strength.value));
-    for (const swatch of form.querySelectorAll("input[name=filter]")) {
-      swatch.parentElement.querySelector("img").style.filter = scaled(swatch.dataset.css, Number(strength.value));
+    const strength = Number(slider.value);
+    form.querySelector("output").textContent = `${strength} %`;
+    scaleSvg(strength);
+    for (const choice of form.querySelectorAll("input[name=filter]")) {
+      const swatch = choice.parentElement;
+      const css = scaled(choice.dataset.css, strength);
+      swatch.querySelector("img").style.filter = css;
+      const dark = swatch.querySelector(".vignette");
+      if (dark) dark.style.opacity = strength / 100;
+      if (!choice.checked || !preview) continue;
+      preview.style.filter = css;
+      vignette.className = `compare-vignette ${dark ? dark.className : ""}`;
+      vignette.style.opacity = strength / 100;
     }
   };
   form.addEventListener("input", (event) => {

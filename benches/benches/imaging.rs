@@ -10,9 +10,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use photo_app::imaging::buffers::Workbench;
 use photo_app::imaging::filters::{self, Filter, Function, Step};
 use photo_app::imaging::kernels::{Program, instruction_sets};
-use photo_app::imaging::spatial::{Raster, Sharpen, SpatialFilter as _, Vignette};
+use photo_app::imaging::spatial::{Sharpen, SpatialFilter as _, Vignette};
 use photo_app::imaging::{
-    Limits, RenderRequest, decode, encode, landscape, orient, probe, render, resize, watermark,
+    Effort, Limits, Raster, RenderRequest, Watermark, decode, encode, landscape, orient, probe,
+    render, resize, watermark,
 };
 use photo_app::model::RenditionFormats;
 
@@ -49,13 +50,17 @@ fn kernels(criterion: &mut Criterion) {
             let program = Program::new(&chain);
             for (set, level) in instruction_sets() {
                 group.bench_function(BenchmarkId::new(name, set), |bencher| {
-                    bencher.iter(|| program.apply_with(level, black_box(&mut pixels)));
+                    bencher.iter(|| {
+                        program.apply_with(level, &mut Raster::of_pixels(black_box(&mut pixels)))
+                    });
                 });
             }
             // The readable twin takes its time: on the small picture only.
             if size == "1MP" {
                 group.bench_function(BenchmarkId::new(name, "readable twin"), |bencher| {
-                    bencher.iter(|| program.apply_scalar(black_box(&mut pixels)));
+                    bencher.iter(|| {
+                        program.apply_scalar(&mut Raster::of_pixels(black_box(&mut pixels)))
+                    });
                 });
             }
         }
@@ -64,7 +69,7 @@ fn kernels(criterion: &mut Criterion) {
         group.bench_function("chain of 4, one pass each", |bencher| {
             bencher.iter(|| {
                 for program in &single {
-                    program.apply_to(black_box(&mut pixels));
+                    program.apply(&mut Raster::of_pixels(black_box(&mut pixels)));
                 }
             });
         });
@@ -135,7 +140,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("encode jpeg", |bencher| bencher.iter(|| encode::jpeg(&small)));
     group.bench_function("encode webp", |bencher| bencher.iter(|| encode::webp(&small)));
     group.bench_function("watermark", |bencher| {
-        bencher.iter(|| watermark::draw(black_box(&mut small)));
+        bencher.iter(|| watermark::draw(black_box(&mut small), Watermark::Corner));
     });
     group.bench_function("paint a landscape", |bencher| {
         bencher.iter(|| landscape::paint(black_box(3), 1_080, 1_080));
@@ -161,10 +166,11 @@ fn pipeline(criterion: &mut Criterion) {
             bytes: &jpeg,
             filter: amber,
             strength: 100,
-            watermark: true,
+            watermark: Watermark::Corner,
             widths,
             formats,
             limits: Limits::default(),
+            effort: Effort::default(),
         };
         group.bench_function(name, |bencher| bencher.iter(|| render(black_box(&request))));
     }
@@ -228,7 +234,7 @@ mod peers {
         let ours = Program::new(&[Step { function: Function::HueRotate, amount: 30.0 }]);
         let mut pixels = picture.as_raw().clone();
         group.bench_function("hue-rotate, ours", |bencher| {
-            bencher.iter(|| ours.apply_to(black_box(&mut pixels)));
+            bencher.iter(|| ours.apply(&mut Raster::of_pixels(black_box(&mut pixels))));
         });
         group.bench_function("hue-rotate, image", |bencher| {
             let mut mine = picture.clone();

@@ -1,7 +1,7 @@
-//! Bytes to pixels: `jpeg` for JPEGs of which less than the full size is needed, zune-jpeg for all others, the image crate for PNG
-//! and WebP.
+//! Bytes to pixels: `jpeg` for JPEGs as cameras and phones write them, zune-jpeg for all others, the image crate for PNG and WebP.
 //!
-//! Whole or not at all: a truncated file is an error, never a picture with a grey area. Memory is bounded by the limits that
+//! Whole or not at all: a truncated file is an error, never a picture with a grey area (a progressive or rare JPEG that ends early, but
+//! in good order, is shown as far as it goes: zune-jpeg does not tell). Memory is bounded by the limits that
 //! were checked on the headers and are handed to the decoders again: per megapixel 3 MB for a baseline JPEG, 9 MB for a
 //! progressive one, at most 14 MB for a 16-bit PNG with alpha. Transparent pictures are laid on white.
 //! `resize` gets the pixels next, still as they were stored; `orient` turns them afterwards.
@@ -28,7 +28,7 @@ const JPEG_SCANS_MAX: usize = 64;
 
 /// Decodes what `probe` accepted, as stored (not yet upright).
 pub fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<RgbImage, ImagingError> {
-    decode_with(&mut Workbench::default(), bytes, probe, limits)
+    decode_eighths(&mut Workbench::default(), bytes, probe, limits, 8)
 }
 
 /// A JPEG is decoded to this many times the width that is needed, at least: the resize that follows then hides what the blocks of
@@ -45,36 +45,35 @@ pub fn decode_for(
     limits: &Limits,
     width: u32,
 ) -> Result<RgbImage, ImagingError> {
-    let stored = probe.stored_size();
     let (times, over) = SCALED_MARGIN;
-    let eighths = (8 * u64::from(width) * times).div_ceil(over * u64::from(stored.0).max(1));
-    if probe.format == PictureFormat::Jpeg
-        && eighths < 8
+    let stored_width = u64::from(probe.stored_size().0).max(1);
+    let eighths = (8 * u64::from(width) * times).div_ceil(over * stored_width);
+    decode_eighths(bench, bytes, probe, limits, eighths.clamp(1, 8) as u32)
+}
+
+/// To `eighths` of the size, if the file is one for `jpeg`; otherwise to all of it.
+fn decode_eighths(
+    bench: &mut Workbench,
+    bytes: &[u8],
+    probe: &Probe,
+    limits: &Limits,
+    eighths: u32,
+) -> Result<RgbImage, ImagingError> {
+    let format = probe.format;
+    if format == PictureFormat::Jpeg
         && let Some(frame) = jpeg::Frame::read(bytes)
-        && (frame.width, frame.height) == stored
+        && (frame.width, frame.height) == probe.stored_size()
     {
         limits.check(frame.width, frame.height)?;
-        let eighths = (eighths as u32).max(1);
         let (width, height) = jpeg::scaled_size(frame.width, frame.height, eighths);
         let mut picture = bench.picture(width, height);
         // Every pixel is written, or the picture is dropped: nothing of what the memory held before can show.
         let decoded = jpeg::decode(&frame, eighths, Level::new(), &mut picture);
         return match decoded {
             Ok(()) => Ok(picture),
-            Err(jpeg::Damage(reason)) => Err(ImagingError::damaged(probe.format, reason)),
+            Err(jpeg::Damage(reason)) => Err(ImagingError::damaged(format, reason)),
         };
     }
-    decode_with(bench, bytes, probe, limits)
-}
-
-/// [`decode`] into memory of the bench.
-pub fn decode_with(
-    bench: &mut Workbench,
-    bytes: &[u8],
-    probe: &Probe,
-    limits: &Limits,
-) -> Result<RgbImage, ImagingError> {
-    let format = probe.format;
     // The decoders are other people's code fed with strangers' bytes: a panic in there is a damaged picture to us. They
     // own all they touch, so nothing half-changed survives the unwinding.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {

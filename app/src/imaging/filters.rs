@@ -1,126 +1,20 @@
-//! What a look is: a short recipe of the point filters of the W3C Filter Effects specification.
+//! What a look is: a short recipe of point filters, and a vignette for some.
 //!
-//! Because the functions are exactly the specification's, a browser can preview a look with nothing but CSS ([`Filter::css`]),
-//! and the saved picture shows the same. A strength between 0 and 100 percent scales each amount from the value that changes
-//! nothing (brightness 1, sepia 0, ...) to the recipe's. `kernels` turns a chain into one pass over the pixels.
+//! A browser previews a look with nothing but CSS ([`Filter::css`]) where all its functions are those of the W3C Filter Effects specification, and
+//! with SVG filters ([`Filter::svg_filters`]) where they are not; the saved picture shows the same. A strength between 0 and 100 percent
+//! scales each amount from the value that changes nothing (brightness 1, sepia 0, ...) to the recipe's. `functions` says what each step
+//! does, `kernels` turns a chain of them into one pass over the pixels.
 
 use std::fmt::Write;
 
-/// The functions of the specification that act on one pixel. Opacity is left out: renditions have no alpha.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Function {
-    /// Multiplies by the amount; 1 changes nothing.
-    Brightness,
-    /// Spreads around middle grey; 1 changes nothing.
-    Contrast,
-    /// 0 is grey, 1 changes nothing, more is vivid.
-    Saturate,
-    /// 0 changes nothing, 1 is all sepia.
-    Sepia,
-    /// 0 changes nothing, 1 is all grey.
-    Grayscale,
-    /// Degrees around the colour wheel; 0 changes nothing.
-    HueRotate,
-    /// 0 changes nothing, 1 is the negative.
-    Invert,
-}
+use super::functions::{Curves, Duotone, Transfer};
+pub use super::functions::{Function, Step};
+use super::kernels::Program;
+use super::raster::Raster;
+use super::spatial::{SpatialFilter as _, Vignette};
 
-impl Function {
-    /// The name in CSS.
-    pub fn css_name(self) -> &'static str {
-        match self {
-            Function::Brightness => "brightness",
-            Function::Contrast => "contrast",
-            Function::Saturate => "saturate",
-            Function::Sepia => "sepia",
-            Function::Grayscale => "grayscale",
-            Function::HueRotate => "hue-rotate",
-            Function::Invert => "invert",
-        }
-    }
-
-    /// The amount that changes nothing.
-    pub fn identity(self) -> f64 {
-        match self {
-            Function::Brightness | Function::Contrast | Function::Saturate => 1.0,
-            Function::Sepia | Function::Grayscale | Function::HueRotate | Function::Invert => 0.0,
-        }
-    }
-}
-
-/// A function with its amount (degrees for hue-rotate, otherwise a plain number as in CSS).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
-    /// Which function.
-    pub function: Function,
-    /// How much.
-    pub amount: f64,
-}
-
-impl Step {
-    /// The function as an affine map of (r, g, b) in 0..=1: three rows of (r, g, b, constant), straight from the
-    /// specification (section "Filter primitive representation of the shorthand functions").
-    pub fn matrix(self) -> [[f64; 4]; 3] {
-        let a = self.amount;
-        match self.function {
-            Function::Brightness => diagonal(a, 0.0),
-            Function::Contrast => diagonal(a, 0.5 - 0.5 * a),
-            Function::Invert => {
-                // A table of two values: [amount, 1 - amount]. More than 1 counts as 1.
-                let a = a.clamp(0.0, 1.0);
-                diagonal(1.0 - 2.0 * a, a)
-            }
-            Function::Saturate => toward(&LUMINANCE_ROUNDED, a),
-            Function::Grayscale => toward(&LUMINANCE, 1.0 - a.clamp(0.0, 1.0)),
-            Function::Sepia => toward(&SEPIA, 1.0 - a.clamp(0.0, 1.0)),
-            Function::HueRotate => hue_rotate(a),
-        }
-    }
-}
-
-/// The weights that grayscale uses, on every row.
-const LUMINANCE: [[f64; 3]; 3] = [[0.2126, 0.7152, 0.0722]; 3];
-/// The rounded weights that saturate and hue-rotate use.
-const LUMINANCE_ROUNDED: [[f64; 3]; 3] = [[0.213, 0.715, 0.072]; 3];
-/// Full sepia.
-const SEPIA: [[f64; 3]; 3] = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]];
-
-fn diagonal(slope: f64, constant: f64) -> [[f64; 4]; 3] {
-    let mut rows = [[0.0; 4]; 3];
-    for (channel, row) in rows.iter_mut().enumerate() {
-        row[channel] = slope;
-        row[3] = constant;
-    }
-    rows
-}
-
-/// `target * (1 - keep) + identity * keep`: the specification's tables in one line.
-fn toward(target: &[[f64; 3]; 3], keep: f64) -> [[f64; 4]; 3] {
-    let mut rows = diagonal(keep, 0.0);
-    for (row, target) in rows.iter_mut().zip(target) {
-        for (cell, target) in row.iter_mut().zip(target) {
-            *cell += target * (1.0 - keep);
-        }
-    }
-    rows
-}
-
-fn hue_rotate(degrees: f64) -> [[f64; 4]; 3] {
-    const COSINE: [[f64; 3]; 3] =
-        [[0.787, -0.715, -0.072], [-0.213, 0.285, -0.072], [-0.213, -0.715, 0.928]];
-    const SINE: [[f64; 3]; 3] =
-        [[-0.213, -0.715, 0.928], [0.143, 0.140, -0.283], [-0.787, 0.715, 0.072]];
-    let (sine, cosine) = degrees.to_radians().sin_cos();
-    let mut rows = [[0.0; 4]; 3];
-    for (row, cells) in rows.iter_mut().enumerate() {
-        for (column, cell) in cells.iter_mut().take(3).enumerate() {
-            *cell = LUMINANCE_ROUNDED[row][column]
-                + cosine * COSINE[row][column]
-                + sine * SINE[row][column];
-        }
-    }
-    rows
-}
+/// Stops of the gradient that previews a vignette: straight lines between so many are within half a level of the curve.
+const VIGNETTE_STOPS: u32 = 24;
 
 /// A named look.
 #[derive(Debug, PartialEq)]
@@ -131,12 +25,29 @@ pub struct Filter {
     pub label: &'static str,
     /// The functions at full strength, in order.
     pub recipe: &'static [Step],
+    /// How dark the corners are at full strength, 0 to 1: see [`Vignette`]. It comes after the functions.
+    pub vignette: f32,
+}
+
+/// A look at one strength, ready for any number of pictures.
+#[derive(Debug, Clone)]
+pub struct Look {
+    program: Program,
+    vignette: Vignette,
+}
+
+impl Look {
+    /// Filters the pixels.
+    pub fn apply(&self, raster: &mut Raster<'_>) {
+        self.program.apply(raster);
+        self.vignette.apply(raster);
+    }
 }
 
 impl Filter {
     /// The functions at this strength (0 to 100; more counts as 100). Nothing to do gives an empty chain.
     pub fn chain(&self, strength: u8) -> Vec<Step> {
-        let share = f64::from(strength.min(100)) / 100.0;
+        let share = share(strength);
         if share == 0.0 {
             return Vec::new();
         }
@@ -149,18 +60,86 @@ impl Filter {
         self.recipe.iter().map(scaled).collect()
     }
 
-    /// The value of the CSS property `filter` that previews this look at this strength.
+    /// Everything at this strength, compiled.
+    pub fn look(&self, strength: u8) -> Look {
+        let vignette = Vignette::new(self.vignette * share(strength) as f32);
+        Look { program: Program::new(&self.chain(strength)), vignette }
+    }
+
+    /// The value of the CSS property `filter` that previews this look at this strength, but for the vignette. Steps that CSS has no function for
+    /// refer to [`Filter::svg_filters`].
     pub fn css(&self, strength: u8) -> String {
         let mut css = String::new();
-        for step in self.chain(strength) {
+        for (index, step) in self.chain(strength).into_iter().enumerate() {
             let separator = if css.is_empty() { "" } else { " " };
             let unit = if step.function == Function::HueRotate { "deg" } else { "" };
-            let name = step.function.css_name();
-            write!(css, "{separator}{name}({}{unit})", step.amount)
-                .expect("writing to a String cannot fail");
+            let written = match step.function.css_name() {
+                Some(name) => write!(css, "{separator}{name}({}{unit})", step.amount),
+                None => write!(css, "{separator}url(#{}-{index})", self.name),
+            };
+            written.expect("writing to a String cannot fail");
         }
         if css.is_empty() { "none".to_owned() } else { css }
     }
+
+    /// The SVG `filter` elements for those steps that CSS has no function for, at full strength: numbers move in straight lines from those
+    /// that change nothing, which is how the page's script scales them.
+    pub fn svg_filters(&self) -> String {
+        let mut svg = String::new();
+        let numbers = |values: &[f64]| {
+            let words = values.iter().map(|value| ((value * 1e5).round() / 1e5).to_string());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        for (index, step) in self.recipe.iter().enumerate() {
+            let primitive = match step.transfer() {
+                _ if step.function.css_name().is_some() => continue,
+                Transfer::Alpha(_) => continue,
+                Transfer::Matrix(rows) => {
+                    // The fourth column is alpha's.
+                    let row = |[r, g, b, constant]: [f64; 4]| numbers(&[r, g, b, 0.0, constant]);
+                    let rows = rows.map(row).join(" ");
+                    format!("<feColorMatrix values=\"{rows} 0 0 0 1 0\"/>")
+                }
+                Transfer::Tables(_) => {
+                    let Function::Curves(curves) = step.function else { continue };
+                    let channels = ["R", "G", "B"].into_iter().zip(curves.levels);
+                    let functions = channels.map(|(channel, levels)| {
+                        let levels: Vec<f64> =
+                            levels.iter().map(|level| f64::from(*level) / 255.0).collect();
+                        let values = numbers(&levels);
+                        format!("<feFunc{channel} type=\"table\" tableValues=\"{values}\"/>")
+                    });
+                    let functions: String = functions.collect();
+                    format!("<feComponentTransfer>{functions}</feComponentTransfer>")
+                }
+            };
+            write!(
+                svg,
+                "<filter id=\"{}-{index}\" color-interpolation-filters=\"sRGB\" x=\"0\" y=\"0\" width=\"1\" height=\"1\">{primitive}</filter>",
+                self.name
+            )
+            .expect("writing to a String cannot fail");
+        }
+        svg
+    }
+
+    /// The CSS background that previews the vignette at full strength, laid over the picture; its opacity is the strength.
+    pub fn vignette_css(&self) -> Option<String> {
+        if self.vignette == 0.0 {
+            return None;
+        }
+        let stops = (0..=VIGNETTE_STOPS).map(|stop| {
+            let place = f64::from(stop) / f64::from(VIGNETTE_STOPS);
+            let alpha = f64::from(self.vignette) * place.powi(4);
+            format!("rgb(0 0 0 / {alpha:.4}) {:.3}%", place * 100.0)
+        });
+        let stops: Vec<String> = stops.collect();
+        Some(format!("radial-gradient(circle farthest-corner,{})", stops.join(",")))
+    }
+}
+
+fn share(strength: u8) -> f64 {
+    f64::from(strength.min(100)) / 100.0
 }
 
 /// The look with this name.
@@ -171,114 +150,85 @@ pub fn by_name(name: &str) -> Option<&'static Filter> {
 /// The look that changes nothing.
 pub static ORIGINAL: &Filter = &ALL[0];
 
+const fn look(name: &'static str, label: &'static str, recipe: &'static [Step]) -> Filter {
+    Filter { name, label, recipe, vignette: 0.0 }
+}
+
 const fn step(function: Function, amount: f64) -> Step {
     Step { function, amount }
 }
 
-use Function::{Brightness, Contrast, Grayscale, HueRotate, Invert, Saturate, Sepia};
+use Function::{Brightness, Contrast, Fade, Grayscale, HueRotate, Invert, Saturate, Sepia, Warmth};
+
+/// Deep blue to pale straw.
+static HARBOUR: Duotone = Duotone { dark: [16, 33, 74], light: [250, 238, 205] };
+/// More contrast in the middle, with a blue shadow and a yellow light, as slides crossed over in the wrong bath.
+static CROSSED: Curves =
+    Curves { levels: [&[0, 40, 128, 216, 255], &[0, 52, 132, 210, 255], &[28, 78, 128, 178, 228]] };
 
 /// Every look, in the order of the picker. Names are stored with versions: they may be added, never changed.
 pub static ALL: &[Filter] = &[
-    Filter { name: "original", label: "Original", recipe: &[] },
-    Filter { name: "grayscale", label: "Grayscale", recipe: &[step(Grayscale, 1.0)] },
-    Filter { name: "sepia", label: "Sepia", recipe: &[step(Sepia, 1.0)] },
+    look("original", "Original", &[]),
+    look("grayscale", "Grayscale", &[step(Grayscale, 1.0)]),
+    look("sepia", "Sepia", &[step(Sepia, 1.0)]),
+    look("daybreak", "Daybreak", &[step(Sepia, 0.18), step(Brightness, 1.1), step(Saturate, 1.25)]),
+    look("noon", "Noon", &[step(Brightness, 1.05), step(Contrast, 1.2), step(Saturate, 1.3)]),
+    look(
+        "amber",
+        "Amber",
+        &[step(Sepia, 0.45), step(Saturate, 1.6), step(HueRotate, -12.0), step(Contrast, 1.05)],
+    ),
+    look(
+        "fjord",
+        "Fjord",
+        &[step(HueRotate, 14.0), step(Saturate, 0.8), step(Contrast, 1.12), step(Brightness, 1.02)],
+    ),
+    look("meadow", "Meadow", &[step(HueRotate, 8.0), step(Saturate, 1.45), step(Brightness, 1.04)]),
+    look(
+        "postcard",
+        "Postcard",
+        &[step(Sepia, 0.3), step(Contrast, 0.85), step(Brightness, 1.12), step(Saturate, 1.15)],
+    ),
+    look("velvet", "Velvet", &[step(Contrast, 1.35), step(Brightness, 0.9), step(Saturate, 1.2)]),
+    look("mist", "Mist", &[step(Contrast, 0.72), step(Brightness, 1.15), step(Saturate, 0.75)]),
+    look(
+        "newsprint",
+        "Newsprint",
+        &[step(Grayscale, 1.0), step(Contrast, 1.5), step(Brightness, 1.05)],
+    ),
+    look("silver", "Silver", &[step(Grayscale, 0.9), step(Brightness, 1.08), step(Contrast, 0.95)]),
+    look(
+        "dusk",
+        "Dusk",
+        &[step(Brightness, 0.85), step(HueRotate, -18.0), step(Saturate, 1.3), step(Contrast, 1.1)],
+    ),
+    look(
+        "rosewood",
+        "Rosewood",
+        &[step(Sepia, 0.35), step(HueRotate, -28.0), step(Saturate, 1.35), step(Brightness, 0.98)],
+    ),
+    look(
+        "polar",
+        "Polar",
+        &[step(Saturate, 0.55), step(HueRotate, 22.0), step(Brightness, 1.1), step(Contrast, 1.08)],
+    ),
+    look("vivid", "Vivid", &[step(Saturate, 1.8), step(Contrast, 1.1)]),
+    look("negative", "Negative", &[step(Invert, 1.0)]),
+    look("hearth", "Hearth", &[step(Warmth, 0.8), step(Saturate, 1.12), step(Contrast, 1.06)]),
+    look("harbour", "Harbour", &[step(Function::Duotone(&HARBOUR), 1.0)]),
+    look("slide", "Slide", &[step(Function::Curves(&CROSSED), 1.0), step(Saturate, 1.1)]),
     Filter {
-        name: "daybreak",
-        label: "Daybreak",
-        recipe: &[step(Sepia, 0.18), step(Brightness, 1.1), step(Saturate, 1.25)],
+        name: "attic",
+        label: "Attic",
+        recipe: &[step(Sepia, 0.55), step(Fade, 0.9), step(Warmth, 0.25)],
+        vignette: 0.35,
     },
     Filter {
-        name: "noon",
-        label: "Noon",
-        recipe: &[step(Brightness, 1.05), step(Contrast, 1.2), step(Saturate, 1.3)],
+        name: "matinee",
+        label: "Matinee",
+        recipe: &[step(Sepia, 1.0), step(Contrast, 1.2)],
+        vignette: 0.6,
     },
-    Filter {
-        name: "amber",
-        label: "Amber",
-        recipe: &[
-            step(Sepia, 0.45),
-            step(Saturate, 1.6),
-            step(HueRotate, -12.0),
-            step(Contrast, 1.05),
-        ],
-    },
-    Filter {
-        name: "fjord",
-        label: "Fjord",
-        recipe: &[
-            step(HueRotate, 14.0),
-            step(Saturate, 0.8),
-            step(Contrast, 1.12),
-            step(Brightness, 1.02),
-        ],
-    },
-    Filter {
-        name: "meadow",
-        label: "Meadow",
-        recipe: &[step(HueRotate, 8.0), step(Saturate, 1.45), step(Brightness, 1.04)],
-    },
-    Filter {
-        name: "postcard",
-        label: "Postcard",
-        recipe: &[
-            step(Sepia, 0.3),
-            step(Contrast, 0.85),
-            step(Brightness, 1.12),
-            step(Saturate, 1.15),
-        ],
-    },
-    Filter {
-        name: "velvet",
-        label: "Velvet",
-        recipe: &[step(Contrast, 1.35), step(Brightness, 0.9), step(Saturate, 1.2)],
-    },
-    Filter {
-        name: "mist",
-        label: "Mist",
-        recipe: &[step(Contrast, 0.72), step(Brightness, 1.15), step(Saturate, 0.75)],
-    },
-    Filter {
-        name: "newsprint",
-        label: "Newsprint",
-        recipe: &[step(Grayscale, 1.0), step(Contrast, 1.5), step(Brightness, 1.05)],
-    },
-    Filter {
-        name: "silver",
-        label: "Silver",
-        recipe: &[step(Grayscale, 0.9), step(Brightness, 1.08), step(Contrast, 0.95)],
-    },
-    Filter {
-        name: "dusk",
-        label: "Dusk",
-        recipe: &[
-            step(Brightness, 0.85),
-            step(HueRotate, -18.0),
-            step(Saturate, 1.3),
-            step(Contrast, 1.1),
-        ],
-    },
-    Filter {
-        name: "rosewood",
-        label: "Rosewood",
-        recipe: &[
-            step(Sepia, 0.35),
-            step(HueRotate, -28.0),
-            step(Saturate, 1.35),
-            step(Brightness, 0.98),
-        ],
-    },
-    Filter {
-        name: "polar",
-        label: "Polar",
-        recipe: &[
-            step(Saturate, 0.55),
-            step(HueRotate, 22.0),
-            step(Brightness, 1.1),
-            step(Contrast, 1.08),
-        ],
-    },
-    Filter { name: "vivid", label: "Vivid", recipe: &[step(Saturate, 1.8), step(Contrast, 1.1)] },
-    Filter { name: "negative", label: "Negative", recipe: &[step(Invert, 1.0)] },
 ];
 
 #[cfg(test)]
@@ -296,6 +246,10 @@ mod tests {
             "sepia(0.45) saturate(1.6) hue-rotate(-12deg) contrast(1.05)"
         );
         assert_eq!(ORIGINAL.css(100), "none");
+        assert_eq!(
+            by_name("attic").expect("a look").css(100),
+            "sepia(0.55) url(#attic-1) url(#attic-2)"
+        );
     }
 
     #[test]

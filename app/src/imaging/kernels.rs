@@ -1,25 +1,27 @@
 //! How looks are computed: a chain of point filters becomes a [`Program`], run in one pass over the pixels.
 //!
-//! Every point filter is affine: out = clamp(M * in + constant). The chain keeps the clamping between steps, as browsers
-//! do, and joins two neighbours into one matrix only where the first provably never clips. The arithmetic is 16-bit fixed
-//! point in the form of the instruction "multiply, high half, rounded" (`pmulhrsw`, `sqrdmulh`), so that it gives the same bits on every machine.
-//! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one (AVX-512, AVX2, NEON or what the machine has,
-//! chosen at run time; see `kernels::lanes`); a test binds them bit for bit.
+//! Most point filters are affine: out = clamp(M * in + constant). The chain keeps the clamping between steps, as browsers
+//! do, and joins two neighbours into one matrix only where the first provably never clips. Curves are tables; neighbours that work on each
+//! channel by itself are joined with them. (A three-dimensional table, for chains that are neither, would be read from memory pixel by
+//! pixel and be interpolated: the steps one after the other in registers are faster, and exact.)
 //!
-//! Numbers: a channel is held as value * 128 (0..=32640). A step with `shift` k has coefficients scaled by 2^(15-k) and gives
-//! value * 2^(7-k); k is the smallest for which neither a coefficient nor a sum leaves 16 bits. The error is
-//! at most 1.5 roundings of 2^-(8-k), that is 0.05 of a level per step at k = 2; against the exact result the outcome is off by at most 1.
+//! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one (AVX-512, AVX2, NEON or what the machine has,
+//! chosen at run time; see `kernels::lanes`); a test binds them bit for bit. `kernels::compile` makes the steps.
+//!
+//! Numbers: a channel is held in 16 bits, 0 to 32,767 for 0 to 1. A product is "multiply, high half, rounded" (`pmulhrsw`,
+//! `sqrdmulh`), sums saturate. That is the trick: 1 is where 16 bits end, so that sums clamp themselves at the top, and only what can
+//! be negative needs clamping at 0. The error is half of 1/128 of a level for each product, times 2^doublings.
 
+mod compile;
 mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use fearless_simd::Level;
-#[cfg(target_arch = "x86_64")]
-use fearless_simd::Simd;
-use image::RgbImage;
 
-use super::filters::Step;
+use self::lanes::run;
+use super::lanes::{multiply_high, with_lanes};
+use super::raster::Raster;
 
 /// The instruction sets that this machine has and the kernels treat differently, best first, with their names.
 pub fn instruction_sets() -> Vec<(&'static str, Level)> {
@@ -37,188 +39,159 @@ pub fn instruction_sets() -> Vec<(&'static str, Level)> {
     sets
 }
 
-/// The largest channel value, 255 * 128.
-const FULL: i16 = 32_640;
-
 /// A compiled chain of point filters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
     steps: Vec<FixedStep>,
+    /// What opacity leaves of alpha, times 32,768; [`OPAQUE`] when nothing is taken.
+    opacity: u16,
+    /// The same for pictures without alpha: the step that lays them on white.
+    on_white: Option<FixedStep>,
 }
 
+/// No alpha is taken.
+const OPAQUE: u16 = 1 << 15;
+
 /// One step in fixed point.
+#[derive(Debug, Clone, PartialEq)]
+enum FixedStep {
+    Sums(Sums),
+    /// For each channel the result of each level.
+    Tables(Box<[[u8; 256]; 3]>),
+}
+
+/// Weighted sums, in this order: the products of the weights, the product of the slope, the constant, the channel itself.
+/// Coefficients are times 32,768, halved `doublings` times; constants times 32,767, likewise.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct FixedStep {
-    /// Rows for r, g, b; coefficients times 2^(15 - shift).
-    coefficients: [[i16; 3]; 3],
-    /// Constants times 255 * 2^(7 - shift).
-    constants: [i16; 3],
-    /// 0, 1, 2 or 3.
-    shift: u32,
-    /// Only the diagonal is used: brightness, contrast, invert.
-    per_channel: bool,
+struct Sums {
+    weights: Weights,
+    /// Of the channel itself, unless all of its weights are in the matrix.
+    slopes: Option<[i16; 3]>,
+    constants: Option<[i16; 3]>,
+    /// The channel itself is added: for slopes from 1 to 2.
+    own: bool,
+    /// How often the sum is doubled at the end, at most 3.
+    doublings: u32,
+    /// The sum can be negative.
+    floor: bool,
+}
+
+/// What a channel takes from all three.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Weights {
+    /// Nothing: brightness, contrast, invert, warmth, fade.
+    None,
+    /// All channels the same sum, as in saturate and grayscale: it is made once.
+    Shared([i16; 3]),
+    /// A row for each channel.
+    Matrix([[i16; 3]; 3]),
 }
 
 impl Program {
-    /// Compiles the chain.
-    pub fn new(chain: &[Step]) -> Self {
-        let mut joined: Vec<[[f64; 4]; 3]> = Vec::new();
-        for step in chain {
-            let matrix = step.matrix();
-            match joined.last_mut() {
-                Some(before) if never_clips(before) => *before = compose(&matrix, before),
-                _ => joined.push(matrix),
-            }
-        }
-        joined.retain(|matrix| !is_identity(matrix));
-        Self { steps: joined.iter().map(FixedStep::new).collect() }
-    }
-
     /// How many steps are left after joining.
     pub fn step_count(&self) -> usize {
         self.steps.len()
     }
 
-    /// Filters the picture in place: the fast twin.
-    pub fn apply(&self, picture: &mut RgbImage) {
-        self.apply_to(picture);
+    /// The steps for so many channels.
+    fn steps(&self, channels: usize) -> impl Iterator<Item = &FixedStep> {
+        let on_white = if channels == 3 { self.on_white.as_ref() } else { None };
+        self.steps.iter().chain(on_white)
     }
 
-    /// Filters rows of RGB bytes in place: the fast twin, with the best instructions of this machine.
-    pub fn apply_to(&self, pixels: &mut [u8]) {
-        self.apply_with(Level::new(), pixels);
+    /// Filters in place, with the best instructions of this machine: the fast twin.
+    pub fn apply(&self, raster: &mut Raster<'_>) {
+        self.apply_with(Level::new(), raster);
     }
 
     /// The fast twin with the instructions of `level`, so that benches and tests can compare them.
-    pub fn apply_with(&self, level: Level, pixels: &mut [u8]) {
-        if self.steps.is_empty() {
-            return;
+    pub fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
+        if self.steps(raster.channels).next().is_some() {
+            with_lanes!(level, lanes => run(lanes, self.steps(raster.channels), raster));
         }
-        let steps = &self.steps;
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(avx512) = level.as_avx512() {
-                return avx512.vectorize(
-                    #[inline(always)]
-                    || lanes::run(avx512, steps, pixels),
-                );
-            }
-            if let Some(avx2) = level.as_avx2() {
-                return avx2.vectorize(
-                    #[inline(always)]
-                    || lanes::run(avx2, steps, pixels),
-                );
-            }
+        if raster.channels == 4 && self.opacity != OPAQUE {
+            fearless_simd::dispatch!(level, _simd => self.fade_alpha(raster));
         }
-        fearless_simd::dispatch!(level, _simd => lanes::run(lanes::Plain, steps, pixels));
     }
 
-    /// Filters rows of RGB bytes in place: the readable twin.
-    pub fn apply_scalar(&self, pixels: &mut [u8]) {
-        let Some((last, before)) = self.steps.split_last() else { return };
-        for pixel in pixels.as_chunks_mut::<3>().0 {
-            let mut value = pixel.map(|byte| i16::from(byte) << 7);
-            for step in before {
-                value = step.apply(value).map(|sum| step.clamp(sum));
+    /// Filters in place: the readable twin.
+    pub fn apply_scalar(&self, raster: &mut Raster<'_>) {
+        let channels = raster.channels;
+        for piece in raster.pieces() {
+            for pixel in piece.chunks_exact_mut(channels) {
+                let mut value = [to_wide(pixel[0]), to_wide(pixel[1]), to_wide(pixel[2])];
+                for step in self.steps(channels) {
+                    value = step.apply(value);
+                }
+                for (byte, value) in pixel.iter_mut().zip(value) {
+                    *byte = to_byte(value);
+                }
             }
-            *pixel = last.apply(value).map(|sum| to_byte(sum, last.shift));
+        }
+        if channels == 4 {
+            self.fade_alpha(raster);
+        }
+    }
+
+    #[inline(always)]
+    fn fade_alpha(&self, raster: &mut Raster<'_>) {
+        for piece in raster.pieces() {
+            for pixel in piece.as_chunks_mut::<4>().0 {
+                let faded = u32::from(pixel[3]) * u32::from(self.opacity);
+                pixel[3] = ((faded + (1 << 14)) >> 15) as u8;
+            }
         }
     }
 }
 
-/// value / 2^(7 - shift), rounded; out of range becomes 0 or 255.
+/// A byte as a channel: 0 to 32,767 for 0 to 255.
 #[inline(always)]
-fn to_byte(value: i16, shift: u32) -> u8 {
-    let rounded = (i32::from(value) + (64 >> shift)) >> (7 - shift);
-    rounded.clamp(0, 255) as u8
+fn to_wide(byte: u8) -> i16 {
+    ((u16::from(byte) * 257) >> 1) as i16
 }
 
-/// a * b / 2^15, rounded: what `pmulhrsw` computes. The compiler recognises this form.
+/// The way back, rounded; what is negative becomes 0.
 #[inline(always)]
-pub(super) fn multiply_high(a: i16, b: i16) -> i16 {
-    ((((i32::from(a) * i32::from(b)) >> 14) + 1) >> 1) as i16
+fn to_byte(value: i16) -> u8 {
+    multiply_high(value, 255).max(0) as u8
 }
 
 impl FixedStep {
-    fn new(matrix: &[[f64; 4]; 3]) -> Self {
-        let shift = (0..=3).find(|shift| fits(matrix, *shift)).unwrap_or(3);
-        let unit = f64::from(1_u32 << (15 - shift));
-        let level = 255.0 * f64::from(1_u32 << (7 - shift));
-        // `as` saturates: beyond a factor of 8 the result is all black or white anyway.
-        let cell = |row: usize, column: usize| (matrix[row][column] * unit).round() as i16;
-        Self {
-            coefficients: std::array::from_fn(|row| {
-                std::array::from_fn(|column| cell(row, column))
+    fn apply(&self, value: [i16; 3]) -> [i16; 3] {
+        match self {
+            FixedStep::Sums(sums) => std::array::from_fn(|channel| sums.apply(value, channel)),
+            FixedStep::Tables(tables) => std::array::from_fn(|channel| {
+                to_wide(tables[channel][usize::from(to_byte(value[channel]))])
             }),
-            constants: std::array::from_fn(|row| (matrix[row][3] * level).round() as i16),
-            shift,
-            per_channel: is_diagonal(matrix),
         }
     }
+}
 
-    /// One pixel: the sums, times 2^(7 - shift), not yet clamped. Sums saturate, as the vector instructions do; `fits` sees
-    /// to it that they do so only where clamping follows anyway.
-    #[inline(always)]
-    fn apply(&self, value: [i16; 3]) -> [i16; 3] {
-        std::array::from_fn(|row| {
-            let [r, g, b] = self.coefficients[row];
-            let sum = if self.per_channel {
-                multiply_high(value[row], self.coefficients[row][row])
-            } else {
-                multiply_high(value[0], r)
-                    .saturating_add(multiply_high(value[1], g))
-                    .saturating_add(multiply_high(value[2], b))
-            };
-            sum.saturating_add(self.constants[row])
-        })
+impl Sums {
+    /// One channel of one pixel.
+    fn apply(&self, value: [i16; 3], channel: usize) -> i16 {
+        let weighted = |weights: [i16; 3]| {
+            multiply_high(value[0], weights[0])
+                .saturating_add(multiply_high(value[1], weights[1]))
+                .saturating_add(multiply_high(value[2], weights[2]))
+        };
+        let mut sum = match self.weights {
+            Weights::None => 0,
+            Weights::Shared(weights) => weighted(weights),
+            Weights::Matrix(rows) => weighted(rows[channel]),
+        };
+        if let Some(slopes) = self.slopes {
+            sum = sum.saturating_add(multiply_high(value[channel], slopes[channel]));
+        }
+        if let Some(constants) = self.constants {
+            sum = sum.saturating_add(constants[channel]);
+        }
+        if self.own {
+            sum = sum.saturating_add(value[channel]);
+        }
+        for _ in 0..self.doublings {
+            sum = sum.saturating_add(sum);
+        }
+        if self.floor { sum.max(0) } else { sum }
     }
-
-    /// Clamps a sum to 0..=255 and returns it to the scale of a channel.
-    #[inline(always)]
-    fn clamp(&self, sum: i16) -> i16 {
-        sum.clamp(0, FULL >> self.shift) << self.shift
-    }
-}
-
-/// Whether the step can be held with this shift: coefficients below 2^shift, and every partial sum of a row, over all
-/// inputs, within 16 bits (a sum that saturated halfway and came back would be wrong).
-fn fits(matrix: &[[f64; 4]; 3], shift: u32) -> bool {
-    let bound = f64::from(1_u32 << shift);
-    matrix.iter().all(|row| {
-        let coefficients = &row[..3];
-        let above: f64 = coefficients.iter().filter(|cell| **cell > 0.0).sum();
-        let below: f64 = coefficients.iter().filter(|cell| **cell < 0.0).sum();
-        // 32,767 / 32,640 of head room, less the roundings.
-        coefficients.iter().all(|cell| cell.abs() < bound * 0.999_9)
-            && above.max(-below) <= bound * 1.003
-            && row[3].abs() <= bound
-    })
-}
-
-/// Whether clamping this step's result to 0..=1 never changes it, for inputs in 0..=1.
-fn never_clips(matrix: &[[f64; 4]; 3]) -> bool {
-    matrix.iter().all(|row| {
-        let above: f64 = row[..3].iter().filter(|cell| **cell > 0.0).sum();
-        let below: f64 = row[..3].iter().filter(|cell| **cell < 0.0).sum();
-        row[3] + below >= -1e-9 && row[3] + above <= 1.0 + 1e-9
-    })
-}
-
-/// `second` after `first`, as one matrix.
-fn compose(second: &[[f64; 4]; 3], first: &[[f64; 4]; 3]) -> [[f64; 4]; 3] {
-    std::array::from_fn(|row| {
-        std::array::from_fn(|column| {
-            let through: f64 = (0..3).map(|k| second[row][k] * first[k][column]).sum();
-            through + if column == 3 { second[row][3] } else { 0.0 }
-        })
-    })
-}
-
-fn is_diagonal(matrix: &[[f64; 4]; 3]) -> bool {
-    (0..3).all(|row| (0..3).all(|column| row == column || matrix[row][column].abs() < 1e-9))
-}
-
-fn is_identity(matrix: &[[f64; 4]; 3]) -> bool {
-    is_diagonal(matrix)
-        && (0..3).all(|row| (matrix[row][row] - 1.0).abs() < 1e-9 && matrix[row][3].abs() < 1e-9)
 }

@@ -1,29 +1,35 @@
 //! Pixels: what an uploaded picture becomes. No I/O, no clock, no async; the same bytes in give the same bytes out.
 //!
 //! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `profile`
-//! (to sRGB) -> `orient` -> `filters` (what a look is) and `kernels` (how it is computed) -> `watermark` -> `encode`; `pipeline` is the ordered
-//! list of these steps and [`render`] its front door; `buffers` lends them memory. `landscape` paints the pictures that seeds and benches use.
+//! (to sRGB) -> `orient` -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
+//! around) -> `watermark` -> `encode`; `pipeline` is the ordered list of these steps and [`render`] its front door; `buffers` lends them memory.
+//! `raster` is what filters work on, `lanes` the vector arithmetic that they are written in. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
 pub mod buffers;
 pub mod decode;
 pub mod encode;
 pub mod filters;
+pub mod functions;
 pub mod jpeg;
 pub mod kernels;
 pub mod landscape;
+pub mod lanes;
 pub mod orient;
 pub mod pipeline;
 pub mod probe;
 pub mod profile;
+pub mod raster;
 pub mod resize;
 pub mod spatial;
 pub mod watermark;
 
 pub use image::RgbImage;
 
-pub use self::pipeline::{RenderRequest, Rendition, render};
+pub use self::pipeline::{Effort, RenderRequest, Rendition, render};
 pub use self::probe::{Probe, probe};
+pub use self::raster::Raster;
+pub use self::watermark::Watermark;
 use crate::model::PictureFormat;
 
 /// How large a picture may be. Decoders are told, so that a small file cannot claim much memory.
@@ -55,8 +61,8 @@ impl Limits {
     }
 }
 
-/// Why a picture is not accepted, in words its owner can act on. All of them are permanent: trying again with the same
-/// bytes gives the same answer.
+/// Why a picture is not accepted, in words its owner can act on. All of them but [`ImagingError::Cancelled`] are permanent: trying again
+/// with the same bytes gives the same answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ImagingError {
     /// No known picture format begins like this.
@@ -125,6 +131,9 @@ pub enum ImagingError {
         /// What the version names.
         name: String,
     },
+    /// Whoever asked for it called it off.
+    #[error("Making this picture was called off. Try again.")]
+    Cancelled,
     /// The encoder refused: a size that JPEG cannot hold.
     #[error("The finished picture could not be written as JPEG: {reason}")]
     Encoding {

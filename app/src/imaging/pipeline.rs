@@ -4,14 +4,24 @@
 //! filter comes after the resize: that is what a browser does with the preview, and it is the smaller picture.
 //! (Linear filters commute with resizing but for rounding; clamping ones differ where the filter clips.)
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
+//!
+//! Memory: the decoded original (`decode` says how much a megapixel takes: 3 MB for most photos, and less where the scaled decoder serves)
+//! and three pictures of the widest size asked for (3 bytes a pixel: 9.4 MB each at 2,048 x 1,536), besides files and scratch space
+//! of less than one of those. With several cores, all sizes are there at once: for the usual ladder two thirds of a picture of the
+//! widest size more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use image::RgbImage;
 
 use super::buffers::Workbench;
-use super::filters::Filter;
+use super::filters::{Filter, Look};
 use super::probe::Probe;
 use super::profile::ToSrgb;
-use super::{ImagingError, Limits, decode, encode, kernels, probe, resize, watermark};
+use super::raster::Raster;
+use super::watermark::{self, Watermark};
+use super::{ImagingError, Limits, decode, encode, probe, resize};
 use crate::model::{RenditionFormat, RenditionFormats};
 
 /// What to make out of an original.
@@ -23,14 +33,42 @@ pub struct RenderRequest<'a> {
     pub filter: &'static Filter,
     /// 0 to 100 percent; more counts as 100.
     pub strength: u8,
-    /// Whether to draw the watermark.
-    pub watermark: bool,
+    /// Where to draw the mark of the free plan.
+    pub watermark: Watermark,
     /// Widths in pixels, in any order. A width beyond the picture gives the picture's own width.
     pub widths: &'a [u32],
     /// The file formats of each size.
     pub formats: RenditionFormats,
     /// The limits under which the original was accepted.
     pub limits: Limits,
+    /// How many cores it may take, and how it is called off.
+    pub effort: Effort<'a>,
+}
+
+/// What rendering may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort<'a> {
+    /// Threads at work at the same time, this one included. With one, sizes are finished one after the other in the order in which they
+    /// shrink; with more, all are made first and then filtered, marked and encoded side by side.
+    pub cores: usize,
+    /// Once this is true, rendering stops at the next step (decoding, one size, one encoding) with [`ImagingError::Cancelled`].
+    pub cancelled: Option<&'a AtomicBool>,
+}
+
+impl Default for Effort<'_> {
+    /// One core, and nobody calls it off.
+    fn default() -> Self {
+        Self { cores: 1, cancelled: None }
+    }
+}
+
+impl Effort<'_> {
+    fn check(&self) -> Result<(), ImagingError> {
+        match self.cancelled {
+            Some(cancelled) if cancelled.load(Ordering::Relaxed) => Err(ImagingError::Cancelled),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// One finished size.
@@ -66,8 +104,9 @@ fn render_on(
     bench: &mut Workbench,
     request: &RenderRequest<'_>,
 ) -> Result<Vec<Rendition>, ImagingError> {
+    request.effort.check()?;
     let probe = probe::probe(request.bytes, &request.limits)?;
-    let program = kernels::Program::new(&request.filter.chain(request.strength));
+    let look = request.filter.look(request.strength);
     let size_of = |index: usize| resize::fit(probe.width, probe.height, request.widths[index]);
     // From the widest to the narrowest.
     let mut order: Vec<usize> = (0..request.widths.len()).collect();
@@ -77,28 +116,71 @@ fn render_on(
     // `source` is the last size made: upright, without look or mark.
     let mut source = upright(bench, request, &probe, size_of(*widest))?;
     let mut renditions: Vec<Option<Rendition>> = vec![None; request.widths.len()];
+    let mut waiting = Vec::new();
     for index in order {
+        request.effort.check()?;
         let (width, height) = size_of(index);
         if source.dimensions() != (width, height) {
             let smaller = resize::resize(bench, &source, width, height);
             bench.recycle(std::mem::replace(&mut source, smaller));
         }
-        let mut finished = bench.picture(width, height);
-        finished.copy_from_slice(&source);
-        program.apply(&mut finished);
-        if request.watermark {
-            watermark::draw(&mut finished);
+        let mut unfinished = bench.picture(width, height);
+        unfinished.copy_from_slice(&source);
+        if request.effort.cores > 1 {
+            waiting.push((index, unfinished));
+        } else {
+            renditions[index] = Some(finish(request, &look, &mut unfinished)?);
+            bench.recycle(unfinished);
         }
-        let jpeg = encode::jpeg(&finished)?;
-        let webp = match request.formats {
-            RenditionFormats::Jpeg => None,
-            RenditionFormats::JpegWebp => Some(encode::webp(&finished)?),
-        };
-        bench.recycle(finished);
-        renditions[index] = Some(Rendition { width, height, jpeg, webp });
     }
     bench.recycle(source);
+    for (index, made) in side_by_side(request, &look, waiting) {
+        renditions[index] = Some(made?);
+    }
     Ok(renditions.into_iter().flatten().collect())
+}
+
+/// Finishes all pictures, the largest first, on as many threads as asked for. Empty for one core, which has finished them already.
+fn side_by_side(
+    request: &RenderRequest<'_>,
+    look: &Look,
+    waiting: Vec<(usize, RgbImage)>,
+) -> Vec<(usize, Result<Rendition, ImagingError>)> {
+    let threads = request.effort.cores.min(waiting.len());
+    // Taken from the end, where the smallest lies.
+    let waiting: Vec<_> = waiting.into_iter().rev().collect();
+    let (waiting, done) = (Mutex::new(waiting), Mutex::new(Vec::new()));
+    let work = || loop {
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some((index, mut picture)) = next else { return };
+        let made = finish(request, look, &mut picture);
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((index, made));
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Look, mark, files.
+fn finish(
+    request: &RenderRequest<'_>,
+    look: &Look,
+    picture: &mut RgbImage,
+) -> Result<Rendition, ImagingError> {
+    request.effort.check()?;
+    look.apply(&mut Raster::of(picture));
+    watermark::draw(picture, request.watermark);
+    let jpeg = encode::jpeg(picture)?;
+    request.effort.check()?;
+    let webp = match request.formats {
+        RenditionFormats::Jpeg => None,
+        RenditionFormats::JpegWebp => Some(encode::webp(picture)?),
+    };
+    Ok(Rendition { width: picture.width(), height: picture.height(), jpeg, webp })
 }
 
 /// Decodes, brings to the widest size, and only then converts to sRGB and turns: both shrink with the picture.

@@ -96,13 +96,16 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
     let format = PictureFormat::Jpeg;
     let cut = || ImagingError::damaged(format, "it ends within its headers");
     let mut size = None;
+    // Baseline only: the bytes of the components.
+    let mut components: &[[u8; 3]] = &[];
     let mut orientation = Orientation::Upright;
     let mut segments = JpegSegments { bytes, position: 2 };
     while let Some((marker, body)) = segments.next_segment() {
         match marker {
             0xC0..=0xC2 => {
-                let body = body.get(..6).ok_or_else(cut)?;
+                let (body, rest) = body.split_at_checked(6).ok_or_else(cut)?;
                 size = Some((be16(body, 3), be16(body, 1)));
+                components = if marker == 0xC2 { &[] } else { rest.as_chunks().0 };
             }
             0xC4 | 0xC8 | 0xCC => {}
             0xC3 | 0xC5..=0xCF => {
@@ -115,12 +118,26 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
             0xDA => {
                 let (width, height) =
                     size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
+                if is_read_wrong(components, usize::from(*body.first().ok_or_else(cut)?)) {
+                    let kind = "a rare sampling of its colours";
+                    return Err(ImagingError::UnsupportedKind { format, kind });
+                }
                 return Ok(Headers { format, width, height, orientation });
             }
             _ => {}
         }
     }
     Err(cut())
+}
+
+/// Whether zune-jpeg 0.5 would make another picture of a baseline JPEG than it is: where a component has more columns than the first,
+/// or where components that are not all sampled alike have scans of their own. Few encoders write either; `tests/golden/samplings.rs`
+/// tries all that there are.
+fn is_read_wrong(components: &[[u8; 3]], scanned: usize) -> bool {
+    let [[_, first, _], others @ ..] = components else { return false };
+    let wider = others.iter().any(|[_, sampling, _]| sampling >> 4 > first >> 4);
+    let sampled = components.iter().any(|[_, sampling, _]| *sampling != 0x11);
+    wider || scanned < components.len() && sampled
 }
 
 /// The segments of a JPEG; after a scan header call [`JpegSegments::skip_scan`].

@@ -1,10 +1,15 @@
-//! The mark on pictures of the free plan: an aperture and a light meter's dial on a dark band, bottom right.
+//! The mark on pictures of the free plan: an aperture and a light meter's dial on a dark band, bottom right or all over.
 //!
 //! A vector drawing, rendered for the size of each picture (never a scaled bitmap): shapes are distances, coverage is the distance
 //! clamped over one pixel, so that edges are smooth. The band is dark and see-through, the strokes are light: readable
 //! on light and on dark pictures. Blended on the sRGB values, as a browser would an overlay.
 
+use fearless_simd::Level;
 use image::RgbImage;
+
+use super::lanes::{Lanes, with_lanes};
+use super::raster::Raster;
+use super::spatial::{ROOM, store_rest};
 
 /// Height of the band as a share of the shorter side.
 const BAND_SHARE: f32 = 0.085;
@@ -22,33 +27,130 @@ const STROKE_OPACITY: f32 = 0.92;
 const BAND_COLOUR: [f32; 3] = [22.0, 20.0, 18.0];
 const STROKE_COLOUR: [f32; 3] = [255.0, 250.0, 240.0];
 
+/// Tiles lie this many heights of a band apart, down and across.
+const TILE_STEPS: (f32, f32) = (2.6, 3.6);
+/// How much of its opacity a mark has when there are many.
+const TILE_OPACITY: f32 = 0.55;
+
+/// Where a picture is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Watermark {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Once, bottom right.
+    Corner,
+    /// All over, every other row shifted by half a step.
+    Tiled,
+}
+
+impl Watermark {
+    /// As the app marks pictures: in the corner, or not at all.
+    pub fn corner_if(marked: bool) -> Self {
+        if marked { Self::Corner } else { Self::None }
+    }
+}
+
 /// Draws the mark; on pictures too small for it (under about 60 x 30 pixels) it is as small as fits.
-pub fn draw(picture: &mut RgbImage) {
+pub fn draw(picture: &mut RgbImage, watermark: Watermark) {
+    draw_with(Level::new(), picture, watermark);
+}
+
+/// [`draw`] with the instructions of `level`, so that tests can compare them: they give the same bytes.
+pub fn draw_with(level: Level, picture: &mut RgbImage, watermark: Watermark) {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let wanted = (width.min(height) * BAND_SHARE).clamp(BAND_MIN, BAND_MAX);
     // Strips: the band with its margin must fit both ways.
     let band = wanted.min(height / 1.5).min(width / (BAND_ASPECT + 0.5)).max(1.0);
-    let canvas = Canvas::painted(band);
-    let margin = band * 0.35;
-    let left = (width - canvas.width as f32 - margin).max(0.0) as u32;
-    let top = (height - canvas.height as f32 - margin).max(0.0) as u32;
-    let columns = canvas.width.min(picture.width() - left);
-    let rows = canvas.height.min(picture.height() - top);
-    for y in 0..rows {
-        for x in 0..columns {
-            let at = (y * canvas.width + x) as usize;
-            let band_alpha = canvas.band[at] * BAND_OPACITY;
-            let stroke_alpha = canvas.strokes[at] * STROKE_OPACITY;
-            let pixel = picture.get_pixel_mut(left + x, top + y);
+    match watermark {
+        Watermark::None => {}
+        Watermark::Corner => {
+            let mark = Mark::new(&Canvas::painted(band), 1.0);
+            let margin = band * 0.35;
+            let left = (width - mark.width as f32 - margin).max(0.0) as usize;
+            let top = (height - mark.height as f32 - margin).max(0.0) as usize;
+            with_lanes!(level, lanes => mark.stamp(lanes, &mut Raster::of(picture), left, top));
+        }
+        Watermark::Tiled => {
+            let mark = Mark::new(&Canvas::painted(band), TILE_OPACITY);
+            let steps = ((band * TILE_STEPS.0) as usize, (band * TILE_STEPS.1) as usize);
+            with_lanes!(level, lanes => mark.tile(lanes, &mut Raster::of(picture), steps));
+        }
+    }
+}
+
+/// The mark as arithmetic: a byte of the picture is multiplied by one number and another is added.
+struct Mark {
+    /// Pixels.
+    width: usize,
+    height: usize,
+    /// For each byte, times 32,768.
+    keeps: Vec<i16>,
+    /// For each byte, times 64.
+    adds: Vec<i16>,
+}
+
+impl Mark {
+    fn new(canvas: &Canvas, opacity: f32) -> Self {
+        let (width, height) = (canvas.width as usize, canvas.height as usize);
+        let mut mark = Self { width, height, keeps: Vec::new(), adds: Vec::new() };
+        for (band, stroke) in canvas.band.iter().zip(&canvas.strokes) {
+            let (band, stroke) = (band * BAND_OPACITY * opacity, stroke * STROKE_OPACITY * opacity);
             for channel in 0..3 {
-                let under = f32::from(pixel.0[channel]);
-                let banded = under + (BAND_COLOUR[channel] - under) * band_alpha;
-                let marked = banded + (STROKE_COLOUR[channel] - banded) * stroke_alpha;
-                // In range: each step lies between two values of 0..=255.
-                pixel.0[channel] = (marked + 0.5) as u8;
+                let added =
+                    BAND_COLOUR[channel] * band * (1.0 - stroke) + STROKE_COLOUR[channel] * stroke;
+                mark.keeps.push(((1.0 - band) * (1.0 - stroke) * 32_767.0).round() as i16);
+                mark.adds.push((added * 64.0).round() as i16);
+            }
+        }
+        // Room for the last vector.
+        mark.keeps.extend([0; ROOM]);
+        mark.adds.extend([0; ROOM]);
+        mark
+    }
+
+    /// All over the picture, `steps` pixels apart down and across.
+    #[inline(always)]
+    fn tile<L: Lanes>(&self, lanes: L, raster: &mut Raster<'_>, steps: (usize, usize)) {
+        let (width, height) = raster.size();
+        for (row, top) in (steps.0 / 4..height).step_by(steps.0.max(1)).enumerate() {
+            let shift = if row % 2 == 0 { steps.1 / 4 } else { steps.1 / 4 + steps.1 / 2 };
+            for left in (shift..width).step_by(steps.1.max(1)) {
+                self.stamp(lanes, raster, left, top);
             }
         }
     }
+
+    /// Once, with its top left corner there; what lies beyond the picture is cut off.
+    #[inline(always)]
+    fn stamp<L: Lanes>(&self, lanes: L, raster: &mut Raster<'_>, left: usize, top: usize) {
+        let (width, height) = raster.size();
+        let count = 3 * self.width.min(width - left);
+        for y in 0..self.height.min(height - top) {
+            let from = 3 * y * self.width;
+            let mut bytes = raster.row(top + y)[3 * left..][..count].chunks_exact_mut(L::COUNT);
+            let keeps = self.keeps[from..].chunks_exact(L::COUNT);
+            let adds = self.adds[from..].chunks_exact(L::COUNT);
+            let mut inks = keeps.zip(adds);
+            for (bytes, inks) in (&mut bytes).zip(&mut inks) {
+                lanes.narrow(inked(lanes, inks, bytes), bytes);
+            }
+            let rest = bytes.into_remainder();
+            let mut padded = [0; ROOM];
+            padded[..rest.len()].copy_from_slice(rest);
+            if let Some(inks) = inks.next() {
+                store_rest(lanes, inked(lanes, inks, &padded), rest);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn inked<L: Lanes>(lanes: L, (keeps, adds): (&[i16], &[i16]), bytes: &[u8]) -> L::Vector {
+    let fine = lanes.shift_left(lanes.widen(bytes), 6);
+    let kept = lanes.multiply_high(fine, lanes.load(keeps));
+    let sum = lanes.add(lanes.add(kept, lanes.load(adds)), lanes.splat(32));
+    lanes.shift_right(sum, 6)
 }
 
 type Point = (f32, f32);

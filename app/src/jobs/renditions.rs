@@ -7,6 +7,7 @@
 //! permits: that bounds memory (`imaging::decode` states the bytes per megapixel).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use bytes::Bytes;
@@ -17,7 +18,9 @@ use tokio::task::spawn_blocking;
 use super::Job;
 use crate::assets::{AssetError, AssetKey, Assets, rendition_keys, rendition_widths};
 use crate::clock::Clock;
-use crate::imaging::{self, ImagingError, Limits, RenderRequest, Rendition, filters};
+use crate::imaging::{
+    self, Effort, ImagingError, Limits, RenderRequest, Rendition, Watermark, filters,
+};
 use crate::model::{Photo, PhotoId, Progress, RenditionFormats, Version, VersionId};
 use crate::store::{Store, StoreError};
 
@@ -80,6 +83,16 @@ pub enum RenderOutcome {
     Failed(Option<ImagingError>),
     /// Photo or version were deleted; nothing is left of the work.
     Gone,
+}
+
+/// Calls rendering off when nobody waits for it any more: the request timed out, the worker gave up the job.
+#[derive(Default)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Makes renditions. Cheap to share behind an `Arc`.
@@ -228,20 +241,24 @@ impl Renderer {
         let Ok(permit) = permits.acquire_owned().await else { return Err(stopped) };
         let (strength, watermark, limits) = (version.strength, version.watermarked, self.limits);
         let (widths, formats) = (rendition_widths(photo.width), version.id.formats());
+        let waited_for = CancelOnDrop::default();
+        let cancelled = Arc::clone(&waited_for.0);
         let work = spawn_blocking(move || {
             let _permit = permit;
             let request = RenderRequest {
                 bytes: &original,
                 filter,
                 strength,
-                watermark,
+                watermark: Watermark::corner_if(watermark),
                 widths: &widths,
                 formats,
                 limits,
+                effort: Effort { cores: 1, cancelled: Some(&cancelled) },
             };
             imaging::render(&request).map(|made| widths.iter().copied().zip(made).collect())
         });
         match work.await {
+            Ok(Err(ImagingError::Cancelled)) => Err(stopped),
             Ok(result) => Ok(result),
             Err(failed) if failed.is_panic() => {
                 let reason = "the renderer gave up".to_owned();

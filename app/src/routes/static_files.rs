@@ -35,6 +35,10 @@ static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
     for filter in filters::ALL {
         write!(style, ".look-{}{{filter:{}}}", filter.name, filter.css(100))
             .expect("writing to a String cannot fail");
+        if let Some(background) = filter.vignette_css() {
+            write!(style, ".vignette-{}{{background:{background}}}", filter.name)
+                .expect("writing to a String cannot fail");
+        }
     }
     vec![
         file("app.css", css, style.into_bytes()),

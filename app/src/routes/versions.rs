@@ -12,7 +12,7 @@ use super::photo::{own_photo, remove_renditions, version_views};
 use super::{Done, Form, LoggedIn, Path, Query, see_other};
 use crate::assets::AssetKey;
 use crate::error::{AppError, AppResult};
-use crate::imaging::{self, ImagingError, RenderRequest, filters};
+use crate::imaging::{self, Effort, ImagingError, RenderRequest, Watermark, filters};
 use crate::jobs::renditions::rendition_formats;
 use crate::jobs::{Job, JobError};
 use crate::model::{Photo, PhotoId, Plan, Progress, RenditionFormats, User, Version, VersionId};
@@ -114,10 +114,11 @@ pub async fn preview(
             bytes: &original,
             filter: filters::ORIGINAL,
             strength: 100,
-            watermark,
+            watermark: Watermark::corner_if(watermark),
             widths: &[EDIT_WIDTH],
             formats: RenditionFormats::Jpeg,
             limits,
+            effort: Effort::default(),
         })
     });
     let made = made.await?.map_err(|error| AppError::invalid(error.to_string()))?;

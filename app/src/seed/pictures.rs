@@ -10,7 +10,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::population::{Drawn, picture_size};
 use super::{SeedError, SeedOptions};
 use crate::assets::{AssetError, AssetKey, Assets, rendition_widths};
-use crate::imaging::{self, ImagingError, Limits, RenderRequest, filters, landscape};
+use crate::imaging::{
+    self, Effort, ImagingError, Limits, RenderRequest, Watermark, filters, landscape,
+};
 use crate::model::{Photo, PictureFormat, RenditionFormat, RenditionFormats, Version};
 
 /// Assets that are stored at the same time: enough to hide an object store's latency, few enough for its connections.
@@ -58,10 +60,11 @@ fn paint(
             bytes: &original,
             filter: filters::ORIGINAL,
             strength: 100,
-            watermark,
+            watermark: Watermark::corner_if(watermark),
             widths: &widths,
             formats,
             limits: Limits::default(),
+            effort: Effort::default(),
         })?;
         let files = widths.iter().copied().zip(made).flat_map(|(width, made)| {
             made.into_files().map(move |(format, bytes)| (width, format, Bytes::from(bytes)))

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
-use photo_app::imaging::{ImagingError, Limits, encode, filters, probe, render};
+use photo_app::imaging::{ImagingError, Limits, Watermark, encode, filters, probe, render};
 use photo_app::model::PictureFormat;
 
 use crate::formats::encoded;
@@ -58,6 +58,18 @@ fn a_file_cut_off_anywhere_is_refused() {
                 ),
             }
         }
+    }
+}
+
+/// A frame that promises more than its scan holds, with its end marker in place: other decoders fill the rest with grey.
+#[test]
+fn data_that_end_early_but_properly_are_refused_at_every_size() {
+    let mut jpeg = encode::jpeg(&test_card(90, 70)).expect("written");
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame header");
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[1, 44, 1, 144]);
+    for width in [20, 100, 200, 400] {
+        let error = render(&plain(&jpeg, &[width])).expect_err("most of it is missing");
+        assert!(matches!(error, ImagingError::Damaged { .. }), "{width}: {error}");
     }
 }
 
@@ -151,7 +163,7 @@ fn the_smallest_and_the_thinnest_pictures_are_rendered_with_everything_on() {
         let bytes = bytes.into_inner();
         let request = photo_app::imaging::RenderRequest {
             filter: filters::by_name("amber").expect("a look"),
-            watermark: true,
+            watermark: Watermark::Corner,
             ..plain(&bytes, &[320, 640])
         };
         let made = render(&request).expect("rendered");

@@ -107,7 +107,7 @@ fn blocks_become_what_their_low_frequencies_are() {
                 _ => (ColorSpace::YCbCr, 3),
             };
             let full = zune(&bytes, space);
-            for eighths in 1..8 {
+            for eighths in 1..=8 {
                 let (got, ..) = ours(&bytes, eighths);
                 let plane = |which: usize| -> Vec<f64> {
                     let samples = full.iter().skip(which).step_by(planes);
@@ -152,7 +152,7 @@ fn every_sampling_and_every_size_looks_like_the_full_decode_made_smaller() {
                 let bytes = encoded(&pixels, width, height, &kind);
                 let full = zune(&bytes, ColorSpace::RGB);
                 let full = RgbImage::from_raw(width, height, full).expect("its size");
-                for eighths in 1..8 {
+                for eighths in 1..=8 {
                     let (got, w, h) = ours(&bytes, eighths);
                     let got = RgbImage::from_raw(w, h, got).expect("its size");
                     let small = resize::resize(&mut Default::default(), &full, w, h);
@@ -176,7 +176,7 @@ fn every_instruction_set_gives_the_same_bits() {
         let kind = Kind { color: ColorType::Rgb, sampling, restart: 0 };
         let bytes = encoded(card.as_raw(), 203, 149, &kind);
         let frame = Frame::read(&bytes).expect("a picture for this decoder");
-        for eighths in 1..8 {
+        for eighths in 1..=8 {
             let (w, h) = jpeg::scaled_size(203, 149, eighths);
             let made = instruction_sets().into_iter().map(|(name, level)| {
                 let mut pixels = vec![0; w as usize * h as usize * 3];

@@ -2,18 +2,24 @@
 //!
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
 //! compares whole pictures with stored ones; `formats` checks which files are understood; `jpeg` holds
-//! the scaled JPEG decoder against another one; `spatial` holds sharpen and vignette; `bad_input` that no file does harm.
+//! the scaled JPEG decoder against another one; `spatial` the filters that look around and `blurs` the blurs against their formulas; `pipeline`
+//! that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
+//! read as another picture; `fuzzing` runs the fuzz targets over their seeds.
 //! `UPDATE_GOLDEN=1 cargo nextest run -p photo-app --test golden` stores new pictures; look at them before committing.
 
 mod bad_input;
+mod blurs;
 mod formats;
+mod fuzzing;
 mod jpeg;
 mod kernels;
 mod pictures;
+mod pipeline;
+mod samplings;
 mod spatial;
 
 use image::RgbImage;
-use photo_app::imaging::{Limits, RenderRequest, filters};
+use photo_app::imaging::{Effort, Limits, RenderRequest, Watermark, filters};
 use photo_app::model::RenditionFormats;
 
 /// A picture of whole numbers, the same on every machine: gradients, steps, and a texture without order.
@@ -36,9 +42,10 @@ pub fn plain<'a>(bytes: &'a [u8], widths: &'a [u32]) -> RenderRequest<'a> {
         filter: filters::ORIGINAL,
         strength: 100,
         formats: RenditionFormats::Jpeg,
-        watermark: false,
+        watermark: Watermark::None,
         widths,
         limits: Limits::default(),
+        effort: Effort::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 use photo_app::imaging::{
-    Limits, RenderRequest, decode, filters, landscape, probe, render, watermark,
+    Limits, RenderRequest, Watermark, decode, filters, landscape, probe, render, watermark,
 };
 
 use crate::formats::{difference, encoded};
@@ -32,7 +32,7 @@ fn compare(name: &str, made: &RgbImage) {
 fn the_watermark_looks_as_it_did() {
     for (name, level) in [("dark", 12), ("middle", 128), ("light", 245)] {
         let mut picture = RgbImage::from_pixel(320, 213, image::Rgb([level; 3]));
-        watermark::draw(&mut picture);
+        watermark::draw(&mut picture, Watermark::Corner);
         compare(&format!("watermark-{name}"), &picture);
     }
 }
@@ -42,7 +42,7 @@ fn the_watermark_is_seen_on_every_ground_and_leaves_the_rest_alone() {
     for level in [0_u8, 64, 128, 192, 255] {
         let plain = RgbImage::from_pixel(640, 427, image::Rgb([level; 3]));
         let mut marked = plain.clone();
-        watermark::draw(&mut marked);
+        watermark::draw(&mut marked, Watermark::Corner);
         let channel = |value: fn(u8, u8) -> u8, start| {
             marked.pixels().skip(640 * 380).fold(start, |kept, pixel| value(kept, pixel.0[1]))
         };
@@ -60,7 +60,7 @@ fn the_pipeline_gives_the_pictures_it_gave() {
     let request = RenderRequest {
         filter: filters::by_name("amber").expect("a look"),
         strength: 80,
-        watermark: true,
+        watermark: Watermark::Corner,
         ..plain(&bytes, &[240, 120])
     };
     for rendition in render(&request).expect("rendered") {

@@ -1,31 +1,36 @@
-//! Sharpen and vignette: the fast twins against the readable ones bit for bit, both against the formulas in `f64`, at every size from
+//! Sharpen, vignette and grain: the fast twins against the readable ones bit for bit, both against the formulas in `f64`, at every size from
 //! 1x1 to 67x67, RGB and RGBA, with and without gaps between rows.
 
+use photo_app::imaging::Raster;
 use photo_app::imaging::kernels::instruction_sets;
-use photo_app::imaging::spatial::{Raster, Sharpen, SpatialFilter as _, Vignette};
+use photo_app::imaging::spatial::{Grain, Sharpen, SpatialFilter as _, Vignette};
 use proptest::prelude::*;
 
 use crate::Random;
 
 /// A raster's measures and random contents, gaps included.
 #[derive(Debug, Clone)]
-struct Case {
-    width: usize,
-    height: usize,
+pub struct Case {
+    pub width: usize,
+    pub height: usize,
     channels: usize,
-    stride: usize,
-    bytes: Vec<u8>,
+    pub stride: usize,
+    pub bytes: Vec<u8>,
 }
 
 impl Case {
-    fn new(width: usize, height: usize, channels: usize, gap: usize, seed: u32) -> Self {
+    pub fn new(width: usize, height: usize, channels: usize, gap: usize, seed: u32) -> Self {
         let stride = width * channels + gap;
         let mut random = Random(seed | 1);
         let bytes = (0..stride * height).map(|_| random.bits() as u8).collect();
         Self { width, height, channels, stride, bytes }
     }
 
-    fn after(&self, work: impl Fn(&mut Raster<'_>)) -> Vec<u8> {
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    pub fn after(&self, work: impl Fn(&mut Raster<'_>)) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         let size = (self.width, self.height);
         let raster = Raster::new(&mut bytes, size, self.channels, self.stride);
@@ -33,14 +38,24 @@ impl Case {
         bytes
     }
 
-    fn at(&self, x: isize, y: isize, channel: usize) -> f64 {
+    pub fn at(&self, x: isize, y: isize, channel: usize) -> f64 {
         let inside = |at: isize, side: usize| at.clamp(0, side as isize - 1) as usize;
         let (x, y) = (inside(x, self.width), inside(y, self.height));
         f64::from(self.bytes[y * self.stride + x * self.channels + channel])
     }
 
+    /// Gaps are as they were, and alpha too if it should be.
+    pub fn check_untouched(&self, made: &[u8], alpha: bool) {
+        for (index, (before, after)) in self.bytes.iter().zip(made).enumerate() {
+            let within = index % self.stride;
+            let is_gap = within >= self.width * self.channels;
+            let is_alpha = alpha && self.channels == 4 && within % 4 == 3;
+            assert!(before == after || !(is_gap || is_alpha), "byte {index} is no colour");
+        }
+    }
+
     /// Compares colours with the formula; alpha and gaps must be untouched.
-    fn check(&self, made: &[u8], wanted: impl Fn(usize, usize, usize) -> f64, most: f64) {
+    pub fn check(&self, made: &[u8], wanted: impl Fn(usize, usize, usize) -> f64, most: f64) {
         for (index, (before, after)) in self.bytes.iter().zip(made).enumerate() {
             let (y, within) = (index / self.stride, index % self.stride);
             let (x, channel) = (within / self.channels, within % self.channels);
@@ -117,6 +132,34 @@ fn measures_that_do_not_fit_are_refused() {
     assert!(Raster::new(&mut [], (0, 0), 3, 0).is_ok());
 }
 
+/// A grey picture with this grain, as differences from the grey.
+fn speckles(grain: Grain, level: u8, stride: usize) -> Vec<i32> {
+    let mut bytes = vec![level; stride * 200];
+    let raster = Raster::new(&mut bytes, (300, 200), 3, stride);
+    grain.apply(&mut raster.expect("the measures fit"));
+    let rows = bytes.chunks(stride).flat_map(|row| &row[..900]);
+    rows.map(|byte| i32::from(*byte) - i32::from(level)).collect()
+}
+
+#[test]
+fn grain_is_even_grey_and_the_same_for_a_seed() {
+    let grain = speckles(Grain::new(20.0, 7), 128, 900);
+    let mean = grain.iter().sum::<i32>() as f64 / grain.len() as f64;
+    assert!(mean.abs() < 0.2, "the picture keeps its brightness: {mean}");
+    let spread = grain.iter().map(|off| f64::from(off * off)).sum::<f64>() / grain.len() as f64;
+    // A triangle of half width 20 has a standard deviation of 20 / sqrt(6).
+    assert!((spread.sqrt() - 20.0 / 6.0_f64.sqrt()).abs() < 0.3, "{}", spread.sqrt());
+    assert!(grain.iter().all(|off| off.abs() <= 20));
+    assert!(grain.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b), "specks are grey");
+    assert_eq!(grain, speckles(Grain::new(20.0, 7), 128, 917), "whatever the stride");
+    assert_ne!(grain, speckles(Grain::new(20.0, 8), 128, 900), "another seed, other specks");
+    for level in [0, 255] {
+        assert!(speckles(Grain::new(20.0, 7), level, 900).iter().all(|off| *off == 0));
+    }
+    // Rows are no copies of each other, nor of the next ones shifted by little.
+    assert_ne!(grain[..900], grain[900..1800]);
+}
+
 proptest! {
     #[test]
     fn twins_agree_bit_for_bit_and_with_the_formulas(
@@ -138,6 +181,11 @@ proptest! {
             prop_assert!(fast == scalar, "sharpen with {}", name);
             let fast = case.after(|raster| vignette.apply_with(level, raster));
             prop_assert!(fast == dark, "vignette with {}", name);
+            let grain = Grain::new(amount * 8.0, u64::from(seed));
+            let speckled = case.after(|raster| grain.apply_scalar(raster));
+            let fast = case.after(|raster| grain.apply_with(level, raster));
+            prop_assert!(fast == speckled, "grain with {}", name);
+            case.check_untouched(&speckled, true);
         }
     }
 }

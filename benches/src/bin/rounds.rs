@@ -11,9 +11,10 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use photo_app::imaging::filters::{self, Function, Step};
 use photo_app::imaging::kernels::Program;
-use photo_app::imaging::spatial::{Raster, Sharpen, SpatialFilter as _, Vignette};
+use photo_app::imaging::spatial::{Sharpen, SpatialFilter as _, Vignette};
 use photo_app::imaging::{
-    Limits, RenderRequest, RgbImage, decode, encode, landscape, probe, render, resize,
+    Effort, Limits, Raster, RenderRequest, RgbImage, Watermark, decode, encode, landscape, probe,
+    render, resize,
 };
 use photo_app::model::RenditionFormats;
 
@@ -102,7 +103,7 @@ fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> 
     };
     let program = Program::new(&chain);
     let mut pixels = picture.as_raw().clone();
-    Some(Box::new(move || program.apply_to(std::hint::black_box(&mut pixels))))
+    Some(Box::new(move || program.apply(&mut Raster::of_pixels(std::hint::black_box(&mut pixels)))))
 }
 
 /// Bytes in, finished renditions out: one look, the mark, JPEG at quality 85.
@@ -113,10 +114,11 @@ fn pipeline(bytes: &'static [u8], widths: &'static [u32]) -> Work {
             bytes,
             filter,
             strength: 100,
-            watermark: true,
+            watermark: Watermark::Corner,
             widths,
             formats: RenditionFormats::Jpeg,
             limits: Limits::default(),
+            effort: Effort::default(),
         };
         std::hint::black_box(render(&request)).expect("a picture can be rendered");
     })

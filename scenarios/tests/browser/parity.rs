@@ -1,5 +1,5 @@
-//! What the preview shows is what is saved: for every filter, the preview's CSS filter as the browser draws it against the
-//! stored JPEG, pixel by pixel.
+//! What the preview shows is what is saved: for every filter, the preview's CSS and SVG filters and its vignette as the browser draws
+//! them against the stored JPEG, pixel by pixel.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +25,21 @@ const [filter, strength, done] = arguments;
   radio.dispatchEvent(new Event("input", { bubbles: true }));
   const after = document.querySelector(".compare-after");
   await after.decode();
+  const overlay = document.querySelector(".compare-vignette");
+  const darken = (pen) => {
+    const { width, height } = pen.canvas;
+    const reach = Math.hypot(width, height) / 2;
+    const gradient = pen.createRadialGradient(width / 2, height / 2, 0, width / 2, height / 2, reach);
+    const style = getComputedStyle(overlay);
+    const stops = [...style.backgroundImage.matchAll(/rgba?\(0, 0, 0(?:, ([\d.e-]+))?\) ([\d.]+)%/g)];
+    if (stops.length < 3) throw new Error(`no gradient: ${style.backgroundImage}`);
+    for (const [, alpha, place] of stops) {
+      gradient.addColorStop(Math.min(place / 100, 1), `rgb(0 0 0 / ${(alpha ?? 1) * style.opacity})`);
+    }
+    pen.filter = "none";
+    pen.fillStyle = gradient;
+    pen.fillRect(0, 0, width, height);
+  };
   const draw = (image, css) => {
     const canvas = document.createElement("canvas");
     canvas.width = after.naturalWidth;
@@ -32,6 +47,7 @@ const [filter, strength, done] = arguments;
     const pen = canvas.getContext("2d");
     pen.filter = css;
     pen.drawImage(image, 0, 0);
+    if (image === after && overlay.matches(".vignette")) darken(pen);
     return pen.getImageData(0, 0, canvas.width, canvas.height).data;
   };
   const shown = draw(after, getComputedStyle(after).filter);

@@ -1,5 +1,5 @@
-//! JPEG both ways. Writing (`writer`, `forward`) is baseline with chroma at half size. Reading goes straight to a fraction of the size:
-//! each 8x8 block becomes NxN pixels, for N from 1 to 7, in the DCT domain.
+//! JPEG both ways. Writing (`writer`, `forward`) is baseline with chroma at half size. Reading goes straight to the size or a fraction of
+//! it: each 8x8 block becomes NxN pixels, for N from 1 to 8, in the DCT domain.
 //!
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
 //! bits are read (`entropy`), only the low frequencies of each block are turned into pixels (`transform`), chroma comes out at the
@@ -34,7 +34,7 @@ pub fn scaled_size(width: u32, height: u32, eighths: u32) -> (u32, u32) {
     (scaled(width), scaled(height))
 }
 
-/// Decodes to `eighths` (1 to 7) of the size, with the instructions of `level`. `pixels` takes RGB rows without gaps, of
+/// Decodes to `eighths` (1 to 8) of the size, with the instructions of `level`. `pixels` takes RGB rows without gaps, of
 /// [`scaled_size`].
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub fn decode(
     pixels: &mut [u8],
 ) -> Result<(), Damage> {
     let (width, height) = scaled_size(frame.width, frame.height, eighths);
-    assert!((1..8).contains(&eighths), "full size is not for this decoder");
+    assert!((1..=8).contains(&eighths), "eighths of the size, at most all of it");
     assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
     fearless_simd::dispatch!(level, _simd => run(frame, eighths as usize, width as usize, pixels))
 }

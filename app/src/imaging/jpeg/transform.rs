@@ -1,12 +1,12 @@
-//! Coefficients to pixels: an inverse DCT of any size from 1 to 14, as two small matrix products.
+//! Coefficients to pixels: an inverse DCT of any size from 1 to 16, as two small matrix products.
 //!
 //! With B_0 = 1 and B_k(n) = sqrt(2) cos((2n + 1) k pi / 2N) a block of NxM pixels is sum B_u(x) B_v(y) F(u, v) / 8, whatever N and M
 //! are: the 8 comes from the 8x8 blocks of the format. Frequencies that N pixels cannot show are left out. Down first, then across: in both a
 //! row of lanes is scaled and added, which compilers turn into vectors without any shuffle, and rows and columns that hold nothing are
 //! passed over. In f32, with the operations in a fixed order and none contracted: the same bits on every machine.
 
-/// The widest block: seven eighths, with chroma at half size.
-pub(super) const SIDE_MAX: usize = 14;
+/// The widest block: the full size, with chroma at half size.
+pub(super) const SIDE_MAX: usize = 16;
 /// Lanes that hold it.
 pub(super) const LANES_MAX: usize = 16;
 
@@ -70,7 +70,7 @@ pub(super) struct Shape {
 
 impl Shape {
     pub fn new(across: usize, down: usize, quantization: &[u16; 64]) -> Self {
-        assert!(across <= SIDE_MAX && down <= SIDE_MAX, "a block of at most 14 x 14");
+        assert!(across <= SIDE_MAX && down <= SIDE_MAX, "a block of at most 16 x 16");
         let basis = |size: usize, frequency: usize, at: usize| match frequency {
             0 => 1.0,
             _ if frequency >= size => 0.0,
@@ -200,7 +200,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 16) % most
         };
-        let sides: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14];
+        let sides: [usize; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16];
         for (across, down) in
             sides.iter().flat_map(|side| [(*side, *side), (*side, side.div_ceil(2))])
         {

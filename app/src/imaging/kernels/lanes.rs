@@ -1,177 +1,347 @@
-//! The fast twin's loop, written once over [`Lanes`]: split a unit of pixels into planes, run the steps in registers, join.
+//! The fast twin's loop, written once over [`Pixels`]: split a unit of pixels into planes, run the steps in registers, join.
 //!
-//! `x86` implements the lanes for AVX-512 and AVX2 with explicit shuffles; [`Plain`] is for all other machines: arrays that the
-//! compiler turns into what vector instructions there are. Pixels may lie in a plane in any order, as long as `join` undoes
+//! `x86` shuffles for AVX-512 and AVX2; [`Plain`] is for all other machines. Pixels may lie in a plane in any order, as long as `join` undoes
 //! what `split` did: each form uses the order that costs it least.
 
-use super::FixedStep;
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
+)]
+
+use super::super::lanes::{Lanes, Plain};
+use super::super::raster::Raster;
+use super::{FixedStep, Sums, Weights};
 
 /// Bytes of the largest unit.
-const UNIT_BYTES_MAX: usize = 192;
+const UNIT_BYTES_MAX: usize = 256;
 
-/// Vectors of 16-bit values of one instruction set. A unit is two vectors per channel.
-pub(super) trait Lanes: Copy {
-    /// Pixels of a unit.
-    const PIXELS: usize;
-    /// A vector of half as many values.
-    type Vector: Copy;
-    /// The same value everywhere.
-    fn splat(self, value: i16) -> Self::Vector;
-    /// a * b / 2^15, rounded.
-    fn multiply_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Saturating.
-    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Clamped to 0..=most, then times 2^shift.
-    fn clamp(self, a: Self::Vector, most: Self::Vector, shift: u32) -> Self::Vector;
-    /// A unit of bytes as channel values times 128.
-    fn split(self, bytes: &[u8]) -> Unit<Self::Vector>;
-    /// Values times 2^(7 - shift), rounded to bytes; out of range becomes 0 or 255.
-    fn join(self, unit: Unit<Self::Vector>, shift: u32, bytes: &mut [u8]);
+/// Lanes that can take pixels apart. A unit is two vectors per channel.
+pub(super) trait Pixels: Lanes {
+    /// Whether there are registers for a whole unit; else its halves go through the steps one after the other.
+    const WHOLE: bool;
+    /// Values as bytes, through the table, as values again.
+    fn look_up<const PARTS: usize>(
+        self,
+        table: &[u8; 256],
+        parts: [Self::Vector; PARTS],
+    ) -> [Self::Vector; PARTS];
+    /// A unit of bytes, of `CHANNELS` a pixel, as channel values; alpha is left out.
+    fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<Self::Vector>;
+    /// Values as bytes, rounded; what is negative becomes 0. The bytes of alpha stay.
+    fn join<const CHANNELS: usize>(self, unit: Unit<Self::Vector>, bytes: &mut [u8]);
 }
 
 /// Red, green and blue of a unit, in two halves.
-pub(super) type Unit<V> = [[V; 2]; 3];
+pub(super) type Unit<V, const PARTS: usize = 2> = [[V; PARTS]; 3];
 
 /// A step with its numbers spread over vectors.
-struct Prepared<V> {
-    coefficients: [[V; 3]; 3],
-    constants: [V; 3],
-    most: V,
-    shift: u32,
-    per_channel: bool,
+enum Prepared<'a, V> {
+    Sums(PreparedSums<V>),
+    Tables(&'a [[u8; 256]; 3]),
 }
 
-impl<V: Copy> Prepared<V> {
+/// See [`Sums`]; what a form does not use is zero.
+struct PreparedSums<V> {
+    form: Form,
+    /// [`Weights::Shared`] are the first row.
+    rows: [[V; 3]; 3],
+    slopes: [V; 3],
+    constants: [V; 3],
+    own: bool,
+    doublings: u32,
+    floor: bool,
+}
+
+/// Which terms a step has, for those steps that occur: the question is asked once for a unit, and what follows has no branches.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Grayscale.
+    Shared,
+    /// Saturate up to 1; from there on with the channel itself.
+    SharedSlopes,
+    SharedSlopesOwn,
+    /// Sepia; hue-rotate.
+    Matrix,
+    MatrixOwn,
+    /// Duotone and joined steps.
+    MatrixConstants,
+    /// Brightness up to 1, warmth; from there on with the channel itself.
+    Slopes,
+    SlopesOwn,
+    /// Invert, fade, contrast up to 1; from there on with the channel itself.
+    SlopesConstants,
+    SlopesConstantsOwn,
+    /// All terms, whatever they are.
+    All,
+}
+
+impl Form {
+    fn of(sums: &Sums) -> Self {
+        let terms = (sums.weights, sums.slopes.is_some(), sums.constants.is_some(), sums.own);
+        match terms {
+            (Weights::Shared(_), false, false, false) => Form::Shared,
+            (Weights::Shared(_), true, false, false) => Form::SharedSlopes,
+            (Weights::Shared(_), true, false, true) => Form::SharedSlopesOwn,
+            (Weights::Matrix(_), false, false, false) => Form::Matrix,
+            (Weights::Matrix(_), false, false, true) => Form::MatrixOwn,
+            (Weights::Matrix(_), false, true, false) => Form::MatrixConstants,
+            (Weights::None, true, false, false) => Form::Slopes,
+            (Weights::None, true, false, true) => Form::SlopesOwn,
+            (Weights::None, true, true, false) => Form::SlopesConstants,
+            (Weights::None, true, true, true) => Form::SlopesConstantsOwn,
+            _ => Form::All,
+        }
+    }
+}
+
+impl<'a, V: Copy> Prepared<'a, V> {
     #[inline(always)]
-    fn new<L: Lanes<Vector = V>>(lanes: L, step: &FixedStep) -> Self {
-        let zero = lanes.splat(0);
-        let mut prepared = Self {
-            coefficients: [[zero; 3]; 3],
-            constants: [zero; 3],
-            most: lanes.splat(super::FULL >> step.shift),
-            shift: step.shift,
-            per_channel: step.per_channel,
+    fn new<L: Pixels<Vector = V>>(lanes: L, step: &'a FixedStep) -> Self {
+        let sums = match step {
+            FixedStep::Tables(tables) => return Prepared::Tables(tables),
+            FixedStep::Sums(sums) => sums,
+        };
+        let rows = match sums.weights {
+            Weights::None => [[0; 3]; 3],
+            Weights::Shared(weights) => [weights; 3],
+            Weights::Matrix(rows) => rows,
+        };
+        let mut prepared = PreparedSums {
+            form: Form::of(sums),
+            rows: [[lanes.splat(0); 3]; 3],
+            slopes: spread(lanes, sums.slopes.unwrap_or_default()),
+            constants: spread(lanes, sums.constants.unwrap_or_default()),
+            own: sums.own,
+            doublings: sums.doublings,
+            floor: sums.floor,
         };
         for row in 0..3 {
-            for column in 0..3 {
-                prepared.coefficients[row][column] = lanes.splat(step.coefficients[row][column]);
-            }
-            prepared.constants[row] = lanes.splat(step.constants[row]);
+            prepared.rows[row] = spread(lanes, rows[row]);
         }
-        prepared
+        Prepared::Sums(prepared)
     }
 
-    /// The sums, not yet clamped.
     #[inline(always)]
-    fn apply<L: Lanes<Vector = V>>(&self, lanes: L, unit: Unit<V>) -> Unit<V> {
-        let mut out = unit;
-        for half in 0..2 {
+    fn apply<L: Pixels<Vector = V>, const PARTS: usize>(
+        &self,
+        lanes: L,
+        unit: Unit<V, PARTS>,
+    ) -> Unit<V, PARTS> {
+        match self {
+            Prepared::Sums(sums) => sums.apply(lanes, unit),
+            Prepared::Tables(tables) => {
+                let mut out = unit;
+                for channel in 0..3 {
+                    out[channel] = lanes.look_up(&tables[channel], unit[channel]);
+                }
+                out
+            }
+        }
+    }
+}
+
+impl<V: Copy> PreparedSums<V> {
+    #[inline(always)]
+    fn apply<L: Pixels<Vector = V>, const PARTS: usize>(
+        &self,
+        lanes: L,
+        unit: Unit<V, PARTS>,
+    ) -> Unit<V, PARTS> {
+        let mut sums = match self.form {
+            Form::Shared => self.sums::<L, PARTS, SHARED, false, false, false>(lanes, unit),
+            Form::SharedSlopes => self.sums::<L, PARTS, SHARED, true, false, false>(lanes, unit),
+            Form::SharedSlopesOwn => self.sums::<L, PARTS, SHARED, true, false, true>(lanes, unit),
+            Form::Matrix => self.sums::<L, PARTS, MATRIX, false, false, false>(lanes, unit),
+            Form::MatrixOwn => self.sums::<L, PARTS, MATRIX, false, false, true>(lanes, unit),
+            Form::MatrixConstants => self.sums::<L, PARTS, MATRIX, false, true, false>(lanes, unit),
+            Form::Slopes => self.sums::<L, PARTS, NONE, true, false, false>(lanes, unit),
+            Form::SlopesOwn => self.sums::<L, PARTS, NONE, true, false, true>(lanes, unit),
+            Form::SlopesConstants => self.sums::<L, PARTS, NONE, true, true, false>(lanes, unit),
+            Form::SlopesConstantsOwn => self.sums::<L, PARTS, NONE, true, true, true>(lanes, unit),
+            Form::All if self.own => self.sums::<L, PARTS, MATRIX, true, true, true>(lanes, unit),
+            Form::All => self.sums::<L, PARTS, MATRIX, true, true, false>(lanes, unit),
+        };
+        for _ in 0..self.doublings {
             for channel in 0..3 {
-                let [red, green, blue] = self.coefficients[channel];
-                let sum = if self.per_channel {
-                    lanes.multiply_high(unit[channel][half], self.coefficients[channel][channel])
-                } else {
-                    let two = lanes.add(
-                        lanes.multiply_high(unit[0][half], red),
-                        lanes.multiply_high(unit[1][half], green),
-                    );
-                    lanes.add(two, lanes.multiply_high(unit[2][half], blue))
-                };
-                out[channel][half] = lanes.add(sum, self.constants[channel]);
+                for half in 0..PARTS {
+                    sums[channel][half] = lanes.add(sums[channel][half], sums[channel][half]);
+                }
             }
         }
-        out
+        if self.floor {
+            for channel in 0..3 {
+                for half in 0..PARTS {
+                    sums[channel][half] = lanes.max(sums[channel][half], lanes.splat(0));
+                }
+            }
+        }
+        sums
     }
 
     #[inline(always)]
-    fn clamp<L: Lanes<Vector = V>>(&self, lanes: L, unit: Unit<V>) -> Unit<V> {
+    fn sums<
+        L: Pixels<Vector = V>,
+        const PARTS: usize,
+        const WEIGHTS: u8,
+        const SLOPES: bool,
+        const CONSTANTS: bool,
+        const OWN: bool,
+    >(
+        &self,
+        lanes: L,
+        unit: Unit<V, PARTS>,
+    ) -> Unit<V, PARTS> {
         let mut out = unit;
-        for channel in 0..3 {
-            for half in 0..2 {
-                out[channel][half] = lanes.clamp(unit[channel][half], self.most, self.shift);
+        for half in 0..PARTS {
+            let value = [unit[0][half], unit[1][half], unit[2][half]];
+            let mut shared = lanes.splat(0);
+            if WEIGHTS == SHARED {
+                shared = weigh(lanes, value, &self.rows[0]);
+            }
+            for channel in 0..3 {
+                let mut sum = shared;
+                if WEIGHTS == MATRIX {
+                    sum = weigh(lanes, value, &self.rows[channel]);
+                }
+                if SLOPES {
+                    let product = lanes.multiply_high(value[channel], self.slopes[channel]);
+                    sum = if WEIGHTS == NONE { product } else { lanes.add(sum, product) };
+                }
+                if CONSTANTS {
+                    sum = lanes.add(sum, self.constants[channel]);
+                }
+                if OWN {
+                    sum = lanes.add(sum, value[channel]);
+                }
+                out[channel][half] = sum;
             }
         }
         out
     }
+}
+
+/// For [`PreparedSums::sums`]: no weights, one row for all channels, a row each.
+const NONE: u8 = 0;
+const SHARED: u8 = 1;
+const MATRIX: u8 = 2;
+
+#[inline(always)]
+fn spread<L: Pixels>(lanes: L, [r, g, b]: [i16; 3]) -> [L::Vector; 3] {
+    [lanes.splat(r), lanes.splat(g), lanes.splat(b)]
+}
+
+#[inline(always)]
+fn weigh<L: Pixels>(lanes: L, value: [L::Vector; 3], weights: &[L::Vector; 3]) -> L::Vector {
+    let red = lanes.multiply_high(value[0], weights[0]);
+    let two = lanes.add(red, lanes.multiply_high(value[1], weights[1]));
+    lanes.add(two, lanes.multiply_high(value[2], weights[2]))
 }
 
 /// Runs the steps over all pixels. To be inlined, with all that it calls, into a function compiled for the lanes' instruction
 /// set; that is why there are loops here and no closures, which would be functions of their own.
 #[inline(always)]
-pub(super) fn run<L: Lanes>(lanes: L, steps: &[FixedStep], pixels: &mut [u8]) {
-    let mut prepared = Vec::with_capacity(steps.len());
+pub(super) fn run<'a, L: Pixels>(
+    lanes: L,
+    steps: impl Iterator<Item = &'a FixedStep>,
+    raster: &mut Raster<'_>,
+) {
+    let mut prepared = Vec::new();
     for step in steps {
         prepared.push(Prepared::new(lanes, step));
     }
-    let mut units = pixels.chunks_exact_mut(3 * L::PIXELS);
+    let channels = raster.channels;
+    for piece in raster.pieces() {
+        match channels {
+            4 => piece_of::<4, L>(lanes, &prepared, piece),
+            _ => piece_of::<3, L>(lanes, &prepared, piece),
+        }
+    }
+}
+
+#[inline(always)]
+fn piece_of<const CHANNELS: usize, L: Pixels>(
+    lanes: L,
+    steps: &[Prepared<'_, L::Vector>],
+    pixels: &mut [u8],
+) {
+    let mut units = pixels.chunks_exact_mut(CHANNELS * 2 * L::COUNT);
     for unit in &mut units {
-        one(lanes, &prepared, unit);
+        one::<CHANNELS, L>(lanes, steps, unit);
     }
     let rest = units.into_remainder();
+    if rest.is_empty() {
+        return;
+    }
     let mut padded = [0; UNIT_BYTES_MAX];
     padded[..rest.len()].copy_from_slice(rest);
-    one(lanes, &prepared, &mut padded[..3 * L::PIXELS]);
+    one::<CHANNELS, L>(lanes, steps, &mut padded[..CHANNELS * 2 * L::COUNT]);
     rest.copy_from_slice(&padded[..rest.len()]);
 }
 
 #[inline(always)]
-fn one<L: Lanes>(lanes: L, steps: &[Prepared<L::Vector>], bytes: &mut [u8]) {
-    let Some((last, before)) = steps.split_last() else { return };
-    let mut unit = lanes.split(bytes);
-    for step in before {
-        unit = step.clamp(lanes, step.apply(lanes, unit));
+fn one<const CHANNELS: usize, L: Pixels>(
+    lanes: L,
+    steps: &[Prepared<'_, L::Vector>],
+    bytes: &mut [u8],
+) {
+    let mut unit = lanes.split::<CHANNELS>(bytes);
+    if L::WHOLE {
+        for step in steps {
+            unit = step.apply::<L, 2>(lanes, unit);
+        }
+    } else {
+        for half in 0..2 {
+            let mut part = [[unit[0][half]], [unit[1][half]], [unit[2][half]]];
+            for step in steps {
+                part = step.apply::<L, 1>(lanes, part);
+            }
+            for channel in 0..3 {
+                unit[channel][half] = part[channel][0];
+            }
+        }
     }
-    // Rounding to bytes clamps by itself.
-    lanes.join(last.apply(lanes, unit), last.shift, bytes);
+    lanes.join::<CHANNELS>(unit, bytes);
 }
 
-/// Lanes without a word of any instruction set.
-#[derive(Clone, Copy)]
-pub(super) struct Plain;
+const PLAIN: usize = Plain::COUNT;
 
-const PLAIN: usize = 16;
-
-impl Lanes for Plain {
-    const PIXELS: usize = 2 * PLAIN;
-    type Vector = [i16; PLAIN];
+impl Pixels for Plain {
+    const WHOLE: bool = false;
 
     #[inline(always)]
-    fn splat(self, value: i16) -> Self::Vector {
-        [value; PLAIN]
+    fn look_up<const PARTS: usize>(
+        self,
+        table: &[u8; 256],
+        mut parts: [Self::Vector; PARTS],
+    ) -> [Self::Vector; PARTS] {
+        for value in parts.as_flattened_mut() {
+            *value = super::to_wide(table[usize::from(super::to_byte(*value))]);
+        }
+        parts
     }
 
     #[inline(always)]
-    fn multiply_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        std::array::from_fn(|lane| super::multiply_high(a[lane], b[lane]))
-    }
-
-    #[inline(always)]
-    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        std::array::from_fn(|lane| a[lane].saturating_add(b[lane]))
-    }
-
-    #[inline(always)]
-    fn clamp(self, a: Self::Vector, most: Self::Vector, shift: u32) -> Self::Vector {
-        std::array::from_fn(|lane| a[lane].clamp(0, most[lane]) << shift)
-    }
-
-    #[inline(always)]
-    fn split(self, bytes: &[u8]) -> Unit<Self::Vector> {
+    fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<Self::Vector> {
         let mut unit = [[[0; PLAIN]; 2]; 3];
-        for (index, pixel) in bytes.as_chunks::<3>().0.iter().enumerate() {
+        let pixels = bytes.as_chunks::<CHANNELS>().0.as_chunks::<PLAIN>().0;
+        for (half, pixels) in pixels.iter().enumerate().take(2) {
             for channel in 0..3 {
-                unit[channel][index / PLAIN][index % PLAIN] = i16::from(pixel[channel]) << 7;
+                for lane in 0..PLAIN {
+                    unit[channel][half][lane] = super::to_wide(pixels[lane][channel]);
+                }
             }
         }
         unit
     }
 
     #[inline(always)]
-    fn join(self, unit: Unit<Self::Vector>, shift: u32, bytes: &mut [u8]) {
-        for (index, pixel) in bytes.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+    fn join<const CHANNELS: usize>(self, unit: Unit<Self::Vector>, bytes: &mut [u8]) {
+        let pixels = bytes.as_chunks_mut::<CHANNELS>().0.as_chunks_mut::<PLAIN>().0;
+        for (half, pixels) in pixels.iter_mut().enumerate().take(2) {
             for channel in 0..3 {
-                let value = unit[channel][index / PLAIN][index % PLAIN];
-                pixel[channel] = super::to_byte(value, shift);
+                for lane in 0..PLAIN {
+                    pixels[lane][channel] = super::to_byte(unit[channel][half][lane]);
+                }
             }
         }
     }

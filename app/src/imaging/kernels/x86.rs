@@ -1,32 +1,50 @@
-//! The lanes of AVX-512 and AVX2. Every intrinsic stands in a `kernel!`, which makes it safe: the token proves that the
-//! machine has the instruction.
+//! Pixels taken apart and put together by AVX-512 and AVX2; `lanes` has the arithmetic.
 //!
 //! AVX-512 gathers each half of a plane with one byte permutation over 128 bytes; AVX2 shuffles lanes of 16 pixels and joins them
 //! with "or", as SSSE3 code does.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
+)]
 
 use std::arch::x86_64::*;
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Avx2, Avx512, u8x16, u8x32, u8x64};
 
-use super::lanes::{Lanes, Unit};
+use super::super::lanes::Lanes as _;
+use super::super::lanes::operation;
+use super::lanes::{Pixels, Unit};
 
-/// Where the values of half a plane lie among 128 bytes: in odd places (the even ones are cleared), so that they come as
-/// value * 256.
-const fn gather(first_byte: usize, channel: usize) -> [u8; 64] {
+/// Where the bytes of half a plane lie among 128 bytes, each twice: value * 257.
+const fn gather(channels: usize, first_byte: usize, channel: usize) -> [u8; 64] {
     let mut index = [0; 64];
-    let mut pixel = 0;
-    while pixel < 32 {
-        index[2 * pixel + 1] = (first_byte + 3 * pixel + channel) as u8;
-        pixel += 1;
+    let mut at = 0;
+    while at < 64 {
+        index[at] = (first_byte + channels * (at / 2) + channel) as u8;
+        at += 1;
     }
     index
 }
 
-/// Both halves: pixels 0..32 lie in bytes 0..96 of the first 128, pixels 32..64 in bytes 32..128 of the last 128.
-static GATHER: [[[u8; 64]; 2]; 3] =
-    [[gather(0, 0), gather(32, 0)], [gather(0, 1), gather(32, 1)], [gather(0, 2), gather(32, 2)]];
-const ODD_BYTES: u64 = 0xAAAA_AAAA_AAAA_AAAA;
+/// Both halves of three channels. RGB: pixels 0..32 lie in bytes 0..96 of the first 128, pixels 32..64 in bytes 32..128 of the
+/// last 128 of 192. RGBA: each half is 128 bytes.
+const fn gathers(channels: usize) -> [[[u8; 64]; 2]; 3] {
+    let second = if channels == 3 { 32 } else { 0 };
+    let mut all = [[[0; 64]; 2]; 3];
+    let mut channel = 0;
+    while channel < 3 {
+        all[channel] = [gather(channels, 0, channel), gather(channels, second, channel)];
+        channel += 1;
+    }
+    all
+}
+
+static GATHER_RGB: [[[u8; 64]; 2]; 3] = gathers(3);
+static GATHER_RGBA: [[[u8; 64]; 2]; 3] = gathers(4);
+/// The bytes of alpha.
+const ALPHA_BYTES: u64 = 0x8888_8888_8888_8888;
 
 /// The place of a pixel's byte after `packus` of both halves, which works in lanes of eight.
 const fn packed(pixel: usize) -> usize {
@@ -34,12 +52,12 @@ const fn packed(pixel: usize) -> usize {
     within / 8 * 16 + half * 8 + within % 8
 }
 
-/// A third of the joined bytes: from red and green, then blue into the gaps.
-const fn scatter(part: usize) -> [[u8; 64]; 2] {
+/// A part of the joined bytes: from red and green, then blue into the gaps.
+const fn scatter(channels: usize, part: usize) -> [[u8; 64]; 2] {
     let mut index = [[0; 64]; 2];
     let mut at = 0;
     while at < 64 {
-        let (pixel, channel) = ((64 * part + at) / 3, (64 * part + at) % 3);
+        let (pixel, channel) = ((64 * part + at) / channels, (64 * part + at) % channels);
         let from = packed(pixel) as u8;
         index[0][at] = if channel == 1 { from + 64 } else { from };
         index[1][at] = if channel == 2 { from + 64 } else { at as u8 };
@@ -48,35 +66,29 @@ const fn scatter(part: usize) -> [[u8; 64]; 2] {
     index
 }
 
-static SCATTER: [[[u8; 64]; 2]; 3] = [scatter(0), scatter(1), scatter(2)];
+static SCATTER_RGB: [[[u8; 64]; 2]; 3] = [scatter(3, 0), scatter(3, 1), scatter(3, 2)];
+static SCATTER_RGBA: [[[u8; 64]; 2]; 4] =
+    [scatter(4, 0), scatter(4, 1), scatter(4, 2), scatter(4, 3)];
 
-/// One operation: the token goes in, which the macro needs, and the intrinsic's value comes out.
-macro_rules! operation {
-    ($name:ident, $token:ident, ($($argument:ident: $kind:ty),*) -> $value:ty, $body:expr) => {
-        fearless_simd::kernel!(
-            #[inline(always)]
-            fn $name(_token: $token, $($argument: $kind),*) -> $value {
-                $body
-            }
-        );
-    };
-}
-
-operation!(splat_512, Avx512, (value: i16) -> __m512i, _mm512_set1_epi16(value));
-operation!(add_512, Avx512, (a: __m512i, b: __m512i) -> __m512i, _mm512_adds_epi16(a, b));
-operation!(multiply_512, Avx512, (a: __m512i, b: __m512i) -> __m512i, _mm512_mulhrs_epi16(a, b));
-operation!(clamp_512, Avx512, (a: __m512i, most: __m512i, shift: __m128i) -> __m512i, {
-    let positive = _mm512_max_epi16(a, _mm512_setzero_si512());
-    _mm512_sll_epi16(_mm512_min_epi16(positive, most), shift)
-});
-operation!(count_512, Avx512, (shift: u32) -> __m128i, _mm_cvtsi32_si128(shift as i32));
 operation!(gather_512, Avx512, (low: __m512i, index: __m512i, high: __m512i) -> __m512i, {
-    let found = _mm512_maskz_permutex2var_epi8(ODD_BYTES, low, index, high);
-    _mm512_srli_epi16::<1>(found)
+    _mm512_srli_epi16::<1>(_mm512_permutex2var_epi8(low, index, high))
 });
-operation!(pack_512, Avx512, (halves: [__m512i; 2], rounding: __m512i) -> __m512i, {
+operation!(pack_512, Avx512, (halves: [__m512i; 2]) -> __m512i, {
+    let rounding = _mm512_set1_epi16(255);
     let low = _mm512_mulhrs_epi16(halves[0], rounding);
     _mm512_packus_epi16(low, _mm512_mulhrs_epi16(halves[1], rounding))
+});
+operation!(widen_512, Avx512, (bytes: __m512i) -> [__m512i; 2], {
+    let low = _mm512_unpacklo_epi8(bytes, bytes);
+    [_mm512_srli_epi16::<1>(low), _mm512_srli_epi16::<1>(_mm512_unpackhi_epi8(bytes, bytes))]
+});
+operation!(look_up_512, Avx512, (table: [__m512i; 4], bytes: __m512i) -> __m512i, {
+    let low = _mm512_permutex2var_epi8(table[0], bytes, table[1]);
+    let high = _mm512_permutex2var_epi8(table[2], bytes, table[3]);
+    _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), low, high)
+});
+operation!(keep_alpha_512, Avx512, (before: __m512i, after: __m512i) -> __m512i, {
+    _mm512_mask_blend_epi8(ALPHA_BYTES, after, before)
 });
 operation!(permute_512, Avx512, (a: __m512i, index: __m512i, b: __m512i) -> __m512i, {
     _mm512_permutex2var_epi8(a, index, b)
@@ -87,64 +99,73 @@ fn load_512(avx512: Avx512, bytes: &[u8]) -> __m512i {
     u8x64::from_slice(avx512, bytes).into()
 }
 
-impl Lanes for Avx512 {
-    const PIXELS: usize = 64;
-    type Vector = __m512i;
+impl Pixels for Avx512 {
+    const WHOLE: bool = true;
 
     #[inline(always)]
-    fn splat(self, value: i16) -> __m512i {
-        splat_512(self, value)
+    fn look_up<const PARTS: usize>(
+        self,
+        table: &[u8; 256],
+        mut parts: [__m512i; PARTS],
+    ) -> [__m512i; PARTS] {
+        let table = [
+            load_512(self, &table[..64]),
+            load_512(self, &table[64..128]),
+            load_512(self, &table[128..192]),
+            load_512(self, &table[192..]),
+        ];
+        for two in parts.as_chunks_mut::<2>().0 {
+            *two = widen_512(self, look_up_512(self, table, pack_512(self, *two)));
+        }
+        parts
     }
 
     #[inline(always)]
-    fn multiply_high(self, a: __m512i, b: __m512i) -> __m512i {
-        multiply_512(self, a, b)
-    }
-
-    #[inline(always)]
-    fn add(self, a: __m512i, b: __m512i) -> __m512i {
-        add_512(self, a, b)
-    }
-
-    #[inline(always)]
-    fn clamp(self, a: __m512i, most: __m512i, shift: u32) -> __m512i {
-        clamp_512(self, a, most, count_512(self, shift))
-    }
-
-    #[inline(always)]
-    fn split(self, bytes: &[u8]) -> Unit<__m512i> {
+    fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<__m512i> {
         let first = load_512(self, &bytes[..64]);
         let second = load_512(self, &bytes[64..128]);
         let third = load_512(self, &bytes[128..192]);
+        let (index, pairs) = if CHANNELS == 3 {
+            (&GATHER_RGB, [[first, second], [second, third]])
+        } else {
+            (&GATHER_RGBA, [[first, second], [third, load_512(self, &bytes[192..256])]])
+        };
         let mut unit = [[first; 2]; 3];
-        for (halves, index) in unit.iter_mut().zip(&GATHER) {
-            halves[0] = gather_512(self, first, load_512(self, &index[0]), second);
-            halves[1] = gather_512(self, second, load_512(self, &index[1]), third);
+        for channel in 0..3 {
+            for half in 0..2 {
+                let [low, high] = pairs[half];
+                let index = load_512(self, &index[channel][half]);
+                unit[channel][half] = gather_512(self, low, index, high);
+            }
         }
         unit
     }
 
     #[inline(always)]
-    fn join(self, unit: Unit<__m512i>, shift: u32, bytes: &mut [u8]) {
-        let rounding = splat_512(self, 1 << (8 + shift));
-        let red = pack_512(self, unit[0], rounding);
-        let green = pack_512(self, unit[1], rounding);
-        let blue = pack_512(self, unit[2], rounding);
-        for (third, [first, second]) in bytes.chunks_exact_mut(64).zip(&SCATTER) {
+    fn join<const CHANNELS: usize>(self, unit: Unit<__m512i>, bytes: &mut [u8]) {
+        let red = pack_512(self, unit[0]);
+        let green = pack_512(self, unit[1]);
+        let blue = pack_512(self, unit[2]);
+        for (part, bytes) in bytes.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            let [first, second] =
+                if CHANNELS == 3 { &SCATTER_RGB[part] } else { &SCATTER_RGBA[part] };
             let two = permute_512(self, red, load_512(self, first), green);
-            let three = permute_512(self, two, load_512(self, second), blue);
-            let joined: u8x64<Avx512> = three.simd_into(self);
-            joined.store_slice(third);
+            let mut joined = permute_512(self, two, load_512(self, second), blue);
+            if CHANNELS == 4 {
+                joined = keep_alpha_512(self, load_512(self, bytes), joined);
+            }
+            let joined: u8x64<Avx512> = joined.simd_into(self);
+            joined.store_slice(bytes);
         }
     }
 }
 
-/// `pshufb` masks: the bytes of `channel` out of the third `part` of 48 bytes; 0x80 clears.
-const fn split_mask(channel: usize, part: usize) -> [u8; 16] {
+/// `pshufb` masks: the bytes of `channel` out of 16 of the bytes of 16 pixels; 0x80 clears.
+const fn split_mask(channels: usize, channel: usize, part: usize) -> [u8; 16] {
     let mut mask = [0x80; 16];
     let mut pixel = 0;
     while pixel < 16 {
-        let byte = 3 * pixel + channel;
+        let byte = channels * pixel + channel;
         if byte / 16 == part {
             mask[pixel] = (byte % 16) as u8;
         }
@@ -153,59 +174,61 @@ const fn split_mask(channel: usize, part: usize) -> [u8; 16] {
     mask
 }
 
-/// The other way: where the third `part` of 48 bytes takes values of `channel`.
-const fn join_mask(channel: usize, part: usize) -> [u8; 16] {
+/// The other way: where 16 of the bytes of 16 pixels take values of `channel`.
+const fn join_mask(channels: usize, channel: usize, part: usize) -> [u8; 16] {
     let mut mask = [0x80; 16];
     let mut at = 0;
     while at < 16 {
         let byte = 16 * part + at;
-        if byte % 3 == channel {
-            mask[at] = (byte / 3) as u8;
+        if byte % channels == channel {
+            mask[at] = (byte / channels) as u8;
         }
         at += 1;
     }
     mask
 }
 
-/// Both, for both lanes: [channel][part].
-const fn masks(split: bool) -> [[[u8; 32]; 3]; 3] {
-    let mut all = [[[0; 32]; 3]; 3];
+/// For both lanes, \[channel\]\[part\]; there are as many parts as channels.
+type Masks = [[[u8; 32]; 4]; 3];
+
+const fn masks(channels: usize, split: bool) -> Masks {
+    let mut all = [[[0x80; 32]; 4]; 3];
     let mut at = 0;
-    while at < 9 * 32 {
-        let (channel, part, byte) = (at / 96, at / 32 % 3, at % 32);
-        let mask = if split { split_mask(channel, part) } else { join_mask(channel, part) };
+    while at < 3 * channels * 32 {
+        let (channel, part, byte) = (at / (32 * channels), at / 32 % channels, at % 32);
+        let mask = if split {
+            split_mask(channels, channel, part)
+        } else {
+            join_mask(channels, channel, part)
+        };
         all[channel][part][byte] = mask[byte % 16];
         at += 1;
     }
     all
 }
 
-static SPLIT: [[[u8; 32]; 3]; 3] = masks(true);
-static JOIN: [[[u8; 32]; 3]; 3] = masks(false);
+static SPLIT_RGB: Masks = masks(3, true);
+static JOIN_RGB: Masks = masks(3, false);
+static SPLIT_RGBA: Masks = masks(4, true);
+static JOIN_RGBA: Masks = masks(4, false);
 
-operation!(splat_256, Avx2, (value: i16) -> __m256i, _mm256_set1_epi16(value));
-operation!(add_256, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_adds_epi16(a, b));
-operation!(multiply_256, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_mulhrs_epi16(a, b));
-operation!(clamp_256, Avx2, (a: __m256i, most: __m256i, shift: u32) -> __m256i, {
-    let positive = _mm256_max_epi16(a, _mm256_setzero_si256());
-    _mm256_sll_epi16(_mm256_min_epi16(positive, most), _mm_cvtsi32_si128(shift as i32))
-});
 operation!(lanes_256, Avx2, (low: __m128i, high: __m128i) -> __m256i, {
     _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), high)
 });
-operation!(mix_256, Avx2, (parts: [__m256i; 3], masks: [__m256i; 3]) -> __m256i, {
-    let first = _mm256_shuffle_epi8(parts[0], masks[0]);
-    let second = _mm256_shuffle_epi8(parts[1], masks[1]);
-    let third = _mm256_shuffle_epi8(parts[2], masks[2]);
-    _mm256_or_si256(_mm256_or_si256(first, second), third)
+operation!(shuffle_256, Avx2, (a: __m256i, mask: __m256i) -> __m256i, {
+    _mm256_shuffle_epi8(a, mask)
+});
+operation!(or_256, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_or_si256(a, b));
+operation!(alpha_256, Avx2, (a: __m256i) -> __m256i, {
+    _mm256_and_si256(a, _mm256_set1_epi32(0xFF00_0000_u32 as i32))
 });
 operation!(widen_256, Avx2, (bytes: __m256i) -> [__m256i; 2], {
-    // Into the high bytes, then down by one: value * 128.
-    let zero = _mm256_setzero_si256();
-    let (low, high) = (_mm256_unpacklo_epi8(zero, bytes), _mm256_unpackhi_epi8(zero, bytes));
-    [_mm256_srli_epi16::<1>(low), _mm256_srli_epi16::<1>(high)]
+    // Each byte twice, then down by one: value * 257 / 2.
+    let low = _mm256_unpacklo_epi8(bytes, bytes);
+    [_mm256_srli_epi16::<1>(low), _mm256_srli_epi16::<1>(_mm256_unpackhi_epi8(bytes, bytes))]
 });
-operation!(pack_256, Avx2, (halves: [__m256i; 2], rounding: __m256i) -> __m256i, {
+operation!(pack_256, Avx2, (halves: [__m256i; 2]) -> __m256i, {
+    let rounding = _mm256_set1_epi16(255);
     let low = _mm256_mulhrs_epi16(halves[0], rounding);
     _mm256_packus_epi16(low, _mm256_mulhrs_epi16(halves[1], rounding))
 });
@@ -220,65 +243,80 @@ fn load_256(avx2: Avx2, bytes: &[u8]) -> __m256i {
     u8x32::from_slice(avx2, bytes).into()
 }
 
-impl Lanes for Avx2 {
-    const PIXELS: usize = 32;
-    type Vector = __m256i;
+/// The bytes of one that the mask names.
+#[inline(always)]
+fn pick(avx2: Avx2, bytes: __m256i, mask: &[u8; 32]) -> __m256i {
+    shuffle_256(avx2, bytes, load_256(avx2, mask))
+}
 
-    #[inline(always)]
-    fn splat(self, value: i16) -> __m256i {
-        splat_256(self, value)
+/// The bytes of all parts that their masks name.
+#[inline(always)]
+fn mix<const N: usize>(avx2: Avx2, parts: [__m256i; N], masks: &[[u8; 32]; 4]) -> __m256i {
+    let mut mixed = pick(avx2, parts[0], &masks[0]);
+    for at in 1..N {
+        mixed = or_256(avx2, mixed, pick(avx2, parts[at], &masks[at]));
     }
+    mixed
+}
+
+impl Pixels for Avx2 {
+    const WHOLE: bool = false;
 
     #[inline(always)]
-    fn multiply_high(self, a: __m256i, b: __m256i) -> __m256i {
-        multiply_256(self, a, b)
-    }
-
-    #[inline(always)]
-    fn add(self, a: __m256i, b: __m256i) -> __m256i {
-        add_256(self, a, b)
-    }
-
-    #[inline(always)]
-    fn clamp(self, a: __m256i, most: __m256i, shift: u32) -> __m256i {
-        clamp_256(self, a, most, shift)
-    }
-
-    #[inline(always)]
-    fn split(self, bytes: &[u8]) -> Unit<__m256i> {
-        // Pixels 0..16 in the low lanes, 16..32 in the high ones.
-        let parts = [
-            lanes_256(self, load_128(self, &bytes[..16]), load_128(self, &bytes[48..64])),
-            lanes_256(self, load_128(self, &bytes[16..32]), load_128(self, &bytes[64..80])),
-            lanes_256(self, load_128(self, &bytes[32..48]), load_128(self, &bytes[80..96])),
-        ];
-        let mut unit = [[parts[0]; 2]; 3];
-        for (halves, masks) in unit.iter_mut().zip(&SPLIT) {
-            let masks =
-                [load_256(self, &masks[0]), load_256(self, &masks[1]), load_256(self, &masks[2])];
-            *halves = widen_256(self, mix_256(self, parts, masks));
+    fn look_up<const PARTS: usize>(
+        self,
+        table: &[u8; 256],
+        mut parts: [__m256i; PARTS],
+    ) -> [__m256i; PARTS] {
+        // No instruction looks up bytes in a table of 256; one after the other is as fast as sixteen shuffles.
+        for part in &mut parts {
+            let bytes: u8x32<Avx2> = pack_256(self, [*part; 2]).simd_into(self);
+            let mut found = [0; 32];
+            bytes.store_slice(&mut found);
+            for byte in &mut found {
+                *byte = table[usize::from(*byte)];
+            }
+            [*part, _] = widen_256(self, load_256(self, &found));
         }
-        unit
+        parts
     }
 
     #[inline(always)]
-    fn join(self, unit: Unit<__m256i>, shift: u32, bytes: &mut [u8]) {
-        let rounding = splat_256(self, 1 << (8 + shift));
-        let channels = [
-            pack_256(self, unit[0], rounding),
-            pack_256(self, unit[1], rounding),
-            pack_256(self, unit[2], rounding),
-        ];
-        for part in 0..3 {
-            let masks = [
-                load_256(self, &JOIN[0][part]),
-                load_256(self, &JOIN[1][part]),
-                load_256(self, &JOIN[2][part]),
-            ];
-            let both: u8x32<Avx2> = mix_256(self, channels, masks).simd_into(self);
-            let (low, high) = both.split();
-            low.store_slice(&mut bytes[16 * part..16 * part + 16]);
-            high.store_slice(&mut bytes[16 * part + 48..16 * part + 64]);
+    fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<__m256i> {
+        let masks = if CHANNELS == 3 { &SPLIT_RGB } else { &SPLIT_RGBA };
+        // Pixels 0..16 in the low lanes, 16..32 in the high ones.
+        let high = 16 * CHANNELS;
+        let mut parts = [self.splat(0); CHANNELS];
+        for (at, part) in parts.iter_mut().enumerate() {
+            let low = load_128(self, &bytes[16 * at..16 * at + 16]);
+            *part = lanes_256(self, low, load_128(self, &bytes[high + 16 * at..][..16]));
+        }
+        let mut planes = [parts[0]; 3];
+        for channel in 0..3 {
+            planes[channel] = mix(self, parts, &masks[channel]);
+        }
+        [widen_256(self, planes[0]), widen_256(self, planes[1]), widen_256(self, planes[2])]
+    }
+
+    #[inline(always)]
+    fn join<const CHANNELS: usize>(self, unit: Unit<__m256i>, bytes: &mut [u8]) {
+        let masks = if CHANNELS == 3 { &JOIN_RGB } else { &JOIN_RGBA };
+        let high = 16 * CHANNELS;
+        let planes = [pack_256(self, unit[0]), pack_256(self, unit[1]), pack_256(self, unit[2])];
+        for part in 0..CHANNELS {
+            let (low_at, high_at) = (16 * part, high + 16 * part);
+            let mut joined = pick(self, planes[0], &masks[0][part]);
+            joined = or_256(self, joined, pick(self, planes[1], &masks[1][part]));
+            joined = or_256(self, joined, pick(self, planes[2], &masks[2][part]));
+            if CHANNELS == 4 {
+                let low = load_128(self, &bytes[low_at..low_at + 16]);
+                let before = lanes_256(self, low, load_128(self, &bytes[high_at..high_at + 16]));
+                joined = or_256(self, joined, alpha_256(self, before));
+            }
+            let joined: u8x32<Avx2> = joined.simd_into(self);
+            let (low, high) = joined.split();
+            low.store_slice(&mut bytes[low_at..low_at + 16]);
+            high.store_slice(&mut bytes[high_at..high_at + 16]);
         }
     }
 }

@@ -4,32 +4,14 @@
 //! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
 
-use super::super::kernels::multiply_high;
-use super::{RUN, Raster, SpatialFilter, alpha_bytes};
+use super::super::lanes::Lanes;
+use super::{Raster, Row, SpatialFilter, keep_alpha, store_rest};
 
 /// The filter at one amount.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sharpen {
     /// amount * 1024.
     factor: i16,
-}
-
-/// Three rows of the picture as it was, each with a pixel repeated at either end and room behind.
-struct Window {
-    rows: [Vec<u8>; 3],
-    channels: usize,
-}
-
-impl Window {
-    /// Takes a row of the picture into the place of its number.
-    fn take(&mut self, y: usize, row: &[u8]) {
-        let channels = self.channels;
-        let kept = &mut self.rows[y % 3];
-        kept[channels..channels + row.len()].copy_from_slice(row);
-        kept.copy_within(channels..2 * channels, 0);
-        let end = channels + row.len();
-        kept.copy_within(end - channels..end, end);
-    }
 }
 
 impl Sharpen {
@@ -42,63 +24,92 @@ impl Sharpen {
         Self { factor: (amount * 1_024.0).round() as i16 }
     }
 
-    /// One row from the three that the window holds.
     #[inline(always)]
-    fn row<const CHANNELS: usize>(&self, [above, here, below]: [&[u8]; 3], out: &mut [u8]) {
-        let kept = alpha_bytes(CHANNELS);
-        let mut from = 0;
-        for out in out.chunks_mut(RUN) {
-            let up = run_at(above, from + CHANNELS);
-            let down = run_at(below, from + CHANNELS);
-            let left = run_at(here, from);
-            let middle = run_at(here, from + CHANNELS);
-            let right = run_at(here, from + 2 * CHANNELS);
-            let wide = |byte: u8| i16::from(byte);
-            let mut fresh = [0_u8; RUN];
-            for at in 0..RUN {
-                let around = wide(up[at]) + wide(down[at]) + wide(left[at]) + wide(right[at]);
-                let difference = 4 * wide(middle[at]) - around;
-                let moved = multiply_high(difference << 5, self.factor);
-                let sharp = wide(middle[at]).saturating_add(moved).clamp(0, 255) as u8;
-                fresh[at] = match CHANNELS {
-                    4 => (sharp & !kept[at]) | (middle[at] & kept[at]),
-                    _ => sharp,
-                };
+    fn rows<L: Lanes, const CHANNELS: usize>(&self, lanes: L, raster: &mut Raster<'_>) {
+        let (width, height) = (raster.width, raster.height);
+        // Three rows of the picture as they were.
+        let mut rows: [Row; 3] =
+            std::array::from_fn(|_| Row::new(CHANNELS, (width + 2) * CHANNELS));
+        read::<L, CHANNELS>(lanes, raster.row(0), rows[0].numbers());
+        for y in 0..height {
+            let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
+            if below > y {
+                read::<L, CHANNELS>(lanes, raster.row(below), rows[below % 3].numbers());
             }
-            out.copy_from_slice(&fresh[..out.len()]);
-            from += RUN;
+            let three = [above, y, below].map(|y| rows[y % 3].as_slice());
+            self.row::<L, CHANNELS>(lanes, three, raster.row(y));
         }
+    }
+
+    /// One row.
+    #[inline(always)]
+    fn row<L: Lanes, const CHANNELS: usize>(
+        &self,
+        lanes: L,
+        [above, here, below]: [&[i16]; 3],
+        out: &mut [u8],
+    ) {
+        let mut outs = out.chunks_exact_mut(L::COUNT);
+        let ups = above[CHANNELS..].chunks_exact(L::COUNT);
+        let downs = below[CHANNELS..].chunks_exact(L::COUNT);
+        let lefts = here.chunks_exact(L::COUNT);
+        let middles = here[CHANNELS..].chunks_exact(L::COUNT);
+        let rights = here[2 * CHANNELS..].chunks_exact(L::COUNT);
+        let mut sources = ups.zip(downs).zip(lefts.zip(rights)).zip(middles);
+        for (out, source) in (&mut outs).zip(&mut sources) {
+            lanes.narrow(self.sharpened::<L, CHANNELS>(lanes, source), out);
+        }
+        if let Some(source) = sources.next() {
+            let last = self.sharpened::<L, CHANNELS>(lanes, source);
+            store_rest(lanes, last, outs.into_remainder());
+        }
+    }
+
+    /// A vector's worth of ((up, down), (left, right)), middle.
+    #[inline(always)]
+    fn sharpened<L: Lanes, const CHANNELS: usize>(
+        &self,
+        lanes: L,
+        (((up, down), (left, right)), middle): Around<'_>,
+    ) -> L::Vector {
+        let upright = lanes.add(lanes.load(up), lanes.load(down));
+        let around = lanes.add(upright, lanes.add(lanes.load(left), lanes.load(right)));
+        let middle = lanes.load(middle);
+        let difference = lanes.subtract(lanes.shift_left(middle, 2), around);
+        let moved = lanes.multiply_high(difference, lanes.splat(self.factor));
+        let plain = lanes.shift_right(middle, 5);
+        keep_alpha::<L, CHANNELS>(lanes, plain, lanes.add(plain, moved))
     }
 }
 
-/// A whole run of a row that has room behind it.
+/// Pixels above and below, to the left and to the right, and the pixel itself.
+type Around<'a> = (((&'a [i16], &'a [i16]), (&'a [i16], &'a [i16])), &'a [i16]);
+
+/// A row of the picture, times 32, its first and last pixel repeated.
 #[inline(always)]
-fn run_at(row: &[u8], from: usize) -> &[u8; RUN] {
-    row[from..].first_chunk().expect("a row of the window ends in a run's room")
+fn read<L: Lanes, const CHANNELS: usize>(lanes: L, row: &[u8], kept: &mut [i16]) {
+    let end = CHANNELS + row.len();
+    let mut bytes = row.chunks_exact(L::COUNT);
+    let mut wides = kept[CHANNELS..end].chunks_exact_mut(L::COUNT);
+    for (bytes, wide) in (&mut bytes).zip(&mut wides) {
+        lanes.store(lanes.shift_left(lanes.widen(bytes), 5), wide);
+    }
+    for (byte, wide) in bytes.remainder().iter().zip(wides.into_remainder()) {
+        *wide = i16::from(*byte) << 5;
+    }
+    kept.copy_within(CHANNELS..2 * CHANNELS, 0);
+    kept.copy_within(end - CHANNELS..end, end);
 }
 
 impl SpatialFilter for Sharpen {
     #[inline(always)]
-    fn run(&self, raster: &mut Raster<'_>) {
-        let (width, height, channels) = (raster.width, raster.height, raster.channels);
-        if self.factor == 0 || width == 0 || height == 0 {
+    fn run<L: Lanes>(&self, lanes: L, raster: &mut Raster<'_>) {
+        if self.factor == 0 || raster.width == 0 || raster.height == 0 {
             return;
         }
-        // A pixel at either end, and room for whole runs.
-        let padded = (width + 2) * channels + RUN;
-        let mut window = Window { rows: std::array::from_fn(|_| vec![0; padded]), channels };
-        window.take(0, raster.row(0));
-        for y in 0..height {
-            let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
-            if below > y {
-                window.take(below, raster.row(below));
-            }
-            let row = |y: usize| &window.rows[y % 3][..];
-            let rows = [row(above), row(y), row(below)];
-            match channels {
-                4 => self.row::<4>(rows, raster.row(y)),
-                _ => self.row::<3>(rows, raster.row(y)),
-            }
+        match raster.channels {
+            4 => self.rows::<L, 4>(lanes, raster),
+            _ => self.rows::<L, 3>(lanes, raster),
         }
     }
 }

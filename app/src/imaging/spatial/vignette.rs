@@ -4,19 +4,14 @@
 //! edge to be seen. In 16-bit fixed point: r^2 is the sum of a number for the column and one for the row, its square and the product with the
 //! strength are high halves of 16-bit products, which vector units have as one instruction. Within one level of the exact result.
 
-use super::{RUN, Raster, SpatialFilter, alpha_bytes};
+use super::super::lanes::Lanes;
+use super::{ROOM, Raster, SpatialFilter, keep_alpha, store_rest};
 
 /// The filter at one strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vignette {
     /// strength * 65,535.
     strength: u16,
-}
-
-/// a * b / 2^16.
-#[inline(always)]
-fn high(a: u16, b: u16) -> u16 {
-    ((u32::from(a) * u32::from(b)) >> 16) as u16
 }
 
 impl Vignette {
@@ -29,70 +24,78 @@ impl Vignette {
 
 impl SpatialFilter for Vignette {
     #[inline(always)]
-    fn run(&self, raster: &mut Raster<'_>) {
+    fn run<L: Lanes>(&self, lanes: L, raster: &mut Raster<'_>) {
         let (width, height, channels) = (raster.width, raster.height, raster.channels);
         if self.strength == 0 || width == 0 || height == 0 {
             return;
         }
-        let across = shares(width, height, width * channels, |at| at / channels);
-        let (across, rest) = across.as_chunks::<RUN>();
-        let mut last = [0; RUN];
-        last[..rest.len()].copy_from_slice(rest);
-        let down = shares(height, width, height, |at| at);
+        let across = shares(width, height, width * channels + ROOM, channels);
+        let down = shares(height, width, height, 1);
         for (y, down) in down.into_iter().enumerate() {
             match channels {
-                4 => self.row::<4>(raster.row(y), across, &last, down),
-                _ => self.row::<3>(raster.row(y), across, &last, down),
+                4 => self.row::<L, 4>(lanes, raster.row(y), &across, down),
+                _ => self.row::<L, 3>(lanes, raster.row(y), &across, down),
             }
         }
     }
 }
 
 impl Vignette {
-    /// A row whose share is `down`; `last` are the shares of the columns beyond whole runs.
+    /// A row whose share is `down`.
     #[inline(always)]
-    fn row<const CHANNELS: usize>(
+    fn row<L: Lanes, const CHANNELS: usize>(
         &self,
+        lanes: L,
         row: &mut [u8],
-        across: &[[u16; RUN]],
-        last: &[u16; RUN],
-        down: u16,
+        across: &[i16],
+        down: i16,
     ) {
-        let (runs, rest) = row.as_chunks_mut::<RUN>();
-        for (bytes, across) in runs.iter_mut().zip(across) {
-            self.darken::<CHANNELS>(bytes, across, down);
+        let mut chunks = row.chunks_exact_mut(L::COUNT);
+        let mut shares = across.chunks_exact(L::COUNT);
+        for (bytes, across) in (&mut chunks).zip(&mut shares) {
+            lanes.narrow(self.darken::<L, CHANNELS>(lanes, bytes, across, down), bytes);
         }
-        let mut padded = [0; RUN];
+        let rest = chunks.into_remainder();
+        let mut padded = [0; ROOM];
         padded[..rest.len()].copy_from_slice(rest);
-        self.darken::<CHANNELS>(&mut padded, last, down);
-        rest.copy_from_slice(&padded[..rest.len()]);
+        // The shares have room behind them: there is always one vector more.
+        if let Some(across) = shares.next() {
+            let dark = self.darken::<L, CHANNELS>(lanes, &padded, across, down);
+            store_rest(lanes, dark, rest);
+        }
     }
 
-    /// A run of a row.
+    /// A vector of a row.
     #[inline(always)]
-    fn darken<const CHANNELS: usize>(&self, bytes: &mut [u8; RUN], across: &[u16; RUN], down: u16) {
-        let kept = alpha_bytes(CHANNELS);
-        for at in 0..RUN {
-            let squared = across[at].saturating_add(down);
-            let taken = high(high(squared, squared), self.strength);
-            // In 8.8: the byte, less what is taken, rounded.
-            let byte = u16::from(bytes[at]) << 8;
-            let dark = ((byte - high(byte, taken)).saturating_add(128) >> 8) as u8;
-            bytes[at] = match CHANNELS {
-                4 => (dark & !kept[at]) | (bytes[at] & kept[at]),
-                _ => dark,
-            };
-        }
+    fn darken<L: Lanes, const CHANNELS: usize>(
+        &self,
+        lanes: L,
+        bytes: &[u8],
+        across: &[i16],
+        down: i16,
+    ) -> L::Vector {
+        // r^2 times 65,535; the sum of the two shares stays in 16 bits, unsigned, within the picture.
+        let squared = lanes.add_wrapping(lanes.load(across), lanes.splat(down));
+        let fourth = lanes.multiply_high_unsigned(squared, squared);
+        let taken = lanes.multiply_high_unsigned(fourth, lanes.splat(self.strength as i16));
+        // In 8.7: the byte, less what is taken, rounded.
+        let plain = lanes.widen(bytes);
+        let fine = lanes.shift_left(plain, 7);
+        let dark = lanes.subtract(fine, lanes.multiply_high_unsigned(fine, taken));
+        let dark = lanes.shift_right(lanes.add(dark, lanes.splat(64)), 7);
+        keep_alpha::<L, CHANNELS>(lanes, plain, dark)
     }
 }
 
-/// What each of `count` places along one side adds to r^2, times 65,535: (distance from the middle)^2 / (half the diagonal)^2.
-fn shares(side: usize, other: usize, count: usize, pixel: impl Fn(usize) -> usize) -> Vec<u16> {
+/// What each of `count` bytes along one side, `channels` to a pixel, adds to r^2: (distance from the middle)^2 / (half the
+/// diagonal)^2, times 65,535. Rounded down, so that no sum of two is more than that. Beyond the side, the last one is repeated.
+fn shares(side: usize, other: usize, count: usize, channels: usize) -> Vec<i16> {
     let half = |side: usize| side as f64 / 2.0;
     let corner = half(side) * half(side) + half(other) * half(other);
     let share = |at: usize| {
-        let distance = pixel(at) as f64 + 0.5 - half(side);
-        (distance * distance / corner * 65_535.0).round() as u16
+        let pixel = (at / channels).min(side - 1);
+        let distance = pixel as f64 + 0.5 - half(side);
+        (distance * distance / corner * 65_535.0) as u16 as i16
     };
     (0..count).map(share).collect()
 }

@@ -1,0 +1,223 @@
+//! Vectors of 16-bit numbers, for kernels that are written once and compiled for each instruction set.
+//!
+//! A kernel is generic over [`Lanes`] and runs in `with_lanes!`, which chooses: AVX-512, AVX2 (`lanes::x86`, explicit instructions) or
+//! [`Plain`], arrays that compilers turn into what vector instructions the machine has (NEON, SSE). Plain arrays alone would not do:
+//! compilers miss the one instruction that this arithmetic is made of ("multiply, high half, rounded") as soon as one factor is constant.
+//! All operations are integer ones with one meaning, so that every form gives the same bits. `kernels` adds shuffles of its own.
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+#[cfg(target_arch = "x86_64")]
+pub(super) use self::x86::operation;
+
+/// One instruction set's vectors of [`Lanes::COUNT`] 16-bit numbers.
+pub trait Lanes: Copy {
+    /// Numbers in a vector.
+    const COUNT: usize;
+    /// The vector.
+    type Vector: Copy;
+    /// The same number everywhere.
+    fn splat(self, value: i16) -> Self::Vector;
+    /// The first [`Lanes::COUNT`] numbers.
+    fn load(self, from: &[i16]) -> Self::Vector;
+    /// Over the first [`Lanes::COUNT`] numbers.
+    fn store(self, vector: Self::Vector, to: &mut [i16]);
+    /// The first [`Lanes::COUNT`] bytes, each as a number of 0 to 255.
+    fn widen(self, from: &[u8]) -> Self::Vector;
+    /// As bytes over the first [`Lanes::COUNT`] of `to`: below 0 is 0, above 255 is 255.
+    fn narrow(self, vector: Self::Vector, to: &mut [u8]);
+    /// Signed, saturating.
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Signed, saturating.
+    fn subtract(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Modulo 2^16.
+    fn add_wrapping(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Modulo 2^16.
+    fn subtract_wrapping(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a * b / 2^15, rounded.
+    fn multiply_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a * b / 2^16 of unsigned numbers, rounded down.
+    fn multiply_high_unsigned(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a * b modulo 2^16.
+    fn multiply_low(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The larger one, signed.
+    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The smaller one, signed.
+    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// All bits where a > b, signed; none elsewhere.
+    fn greater(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a * 2^bits modulo 2^16.
+    fn shift_left(self, a: Self::Vector, bits: u32) -> Self::Vector;
+    /// a / 2^bits, unsigned, rounded down.
+    fn shift_right(self, a: Self::Vector, bits: u32) -> Self::Vector;
+    /// Where `mask` has all bits, `a`; where it has none, `b`.
+    fn select(self, mask: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+}
+
+/// Does the work with the lanes of a level, under the given name. The work is to be `#[inline(always)]` with all that it calls, and without
+/// closures, which would be compiled as functions of their own, without the instruction set.
+macro_rules! with_lanes {
+    ($level:expr, $lanes:ident => $work:expr) => {{
+        let level: fearless_simd::Level = $level;
+        #[cfg(target_arch = "x86_64")]
+        let done = if let Some($lanes) = level.as_avx512() {
+            fearless_simd::Simd::vectorize(
+                $lanes,
+                #[inline(always)]
+                || $work,
+            );
+            true
+        } else if let Some($lanes) = level.as_avx2() {
+            fearless_simd::Simd::vectorize(
+                $lanes,
+                #[inline(always)]
+                || $work,
+            );
+            true
+        } else {
+            false
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let done = false;
+        if !done {
+            let $lanes = $crate::imaging::lanes::Plain;
+            fearless_simd::dispatch!(level, _simd => $work);
+        }
+    }};
+}
+pub(super) use with_lanes;
+
+/// a * b / 2^15, rounded: what `pmulhrsw` computes.
+#[inline(always)]
+pub fn multiply_high(a: i16, b: i16) -> i16 {
+    ((((i32::from(a) * i32::from(b)) >> 14) + 1) >> 1) as i16
+}
+
+/// Lanes without a word of any instruction set: the readable twin of the others.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+const PLAIN: usize = 16;
+
+/// Applies an operation lane by lane.
+macro_rules! each {
+    ($a:ident, $b:ident => $value:expr) => {{
+        let mut out = [0; PLAIN];
+        for lane in 0..PLAIN {
+            let ($a, $b) = ($a[lane], $b[lane]);
+            out[lane] = $value;
+        }
+        out
+    }};
+}
+
+impl Lanes for Plain {
+    const COUNT: usize = PLAIN;
+    type Vector = [i16; PLAIN];
+
+    #[inline(always)]
+    fn splat(self, value: i16) -> Self::Vector {
+        [value; PLAIN]
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[i16]) -> Self::Vector {
+        *from.first_chunk().expect("a whole vector is there")
+    }
+
+    #[inline(always)]
+    fn store(self, vector: Self::Vector, to: &mut [i16]) {
+        *to.first_chunk_mut().expect("a whole vector has room") = vector;
+    }
+
+    #[inline(always)]
+    fn widen(self, from: &[u8]) -> Self::Vector {
+        let bytes: &[u8; PLAIN] = from.first_chunk().expect("a whole vector is there");
+        let mut out = [0; PLAIN];
+        for lane in 0..PLAIN {
+            out[lane] = i16::from(bytes[lane]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn narrow(self, vector: Self::Vector, to: &mut [u8]) {
+        let bytes: &mut [u8; PLAIN] = to.first_chunk_mut().expect("a whole vector has room");
+        for lane in 0..PLAIN {
+            bytes[lane] = vector[lane].clamp(0, 255) as u8;
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.saturating_add(b))
+    }
+
+    #[inline(always)]
+    fn subtract(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.saturating_sub(b))
+    }
+
+    #[inline(always)]
+    fn add_wrapping(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.wrapping_add(b))
+    }
+
+    #[inline(always)]
+    fn subtract_wrapping(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.wrapping_sub(b))
+    }
+
+    #[inline(always)]
+    fn multiply_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => multiply_high(a, b))
+    }
+
+    #[inline(always)]
+    fn multiply_high_unsigned(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => ((u32::from(a as u16) * u32::from(b as u16)) >> 16) as i16)
+    }
+
+    #[inline(always)]
+    fn multiply_low(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.wrapping_mul(b))
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.max(b))
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => a.min(b))
+    }
+
+    #[inline(always)]
+    fn greater(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        each!(a, b => -i16::from(a > b))
+    }
+
+    #[inline(always)]
+    fn shift_left(self, mut a: Self::Vector, bits: u32) -> Self::Vector {
+        for lane in &mut a {
+            *lane <<= bits;
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn shift_right(self, mut a: Self::Vector, bits: u32) -> Self::Vector {
+        for lane in &mut a {
+            *lane = (*lane as u16 >> bits) as i16;
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn select(self, mask: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        let kept = each!(mask, a => mask & a);
+        let other = each!(mask, b => !mask & b);
+        each!(kept, other => kept | other)
+    }
+}

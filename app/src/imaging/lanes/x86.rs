@@ -1,0 +1,199 @@
+//! The lanes of AVX-512 and AVX2. Every intrinsic stands in a `kernel!`, which makes it safe: the token proves that the
+//! machine has the instruction.
+
+use std::arch::x86_64::*;
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Avx2, Avx512, i16x16, i16x32, u8x16, u8x32};
+
+use super::Lanes;
+
+/// One operation: the token goes in, which the macro needs, and the intrinsic's value comes out.
+macro_rules! operation {
+    ($name:ident, $token:ident, ($($argument:ident: $kind:ty),*) -> $value:ty, $body:expr) => {
+        fearless_simd::kernel!(
+            #[inline(always)]
+            fn $name(_token: $token, $($argument: $kind),*) -> $value {
+                $body
+            }
+        );
+    };
+}
+pub(in super::super) use operation;
+
+/// The operations of two vectors that are one instruction.
+macro_rules! pairs {
+    ($token:ident, $vector:ty, $($name:ident = $intrinsic:ident),* $(,)?) => {
+        $(operation!($name, $token, (a: $vector, b: $vector) -> $vector, $intrinsic(a, b));)*
+    };
+}
+
+pairs!(
+    Avx512,
+    __m512i,
+    add_512 = _mm512_adds_epi16,
+    subtract_512 = _mm512_subs_epi16,
+    add_wrapping_512 = _mm512_add_epi16,
+    subtract_wrapping_512 = _mm512_sub_epi16,
+    multiply_512 = _mm512_mulhrs_epi16,
+    multiply_unsigned_512 = _mm512_mulhi_epu16,
+    multiply_low_512 = _mm512_mullo_epi16,
+    max_512 = _mm512_max_epi16,
+    min_512 = _mm512_min_epi16,
+);
+operation!(splat_512, Avx512, (value: i16) -> __m512i, _mm512_set1_epi16(value));
+operation!(widen_512, Avx512, (bytes: __m256i) -> __m512i, _mm512_cvtepu8_epi16(bytes));
+operation!(narrow_512, Avx512, (a: __m512i) -> __m256i, {
+    _mm512_cvtusepi16_epi8(_mm512_max_epi16(a, _mm512_setzero_si512()))
+});
+operation!(greater_512, Avx512, (a: __m512i, b: __m512i) -> __m512i, {
+    _mm512_movm_epi16(_mm512_cmpgt_epi16_mask(a, b))
+});
+operation!(left_512, Avx512, (a: __m512i, bits: u32) -> __m512i, {
+    _mm512_sll_epi16(a, _mm_cvtsi32_si128(bits as i32))
+});
+operation!(right_512, Avx512, (a: __m512i, bits: u32) -> __m512i, {
+    _mm512_srl_epi16(a, _mm_cvtsi32_si128(bits as i32))
+});
+operation!(select_512, Avx512, (mask: __m512i, a: __m512i, b: __m512i) -> __m512i, {
+    _mm512_or_si512(_mm512_and_si512(mask, a), _mm512_andnot_si512(mask, b))
+});
+
+pairs!(
+    Avx2,
+    __m256i,
+    add_256 = _mm256_adds_epi16,
+    subtract_256 = _mm256_subs_epi16,
+    add_wrapping_256 = _mm256_add_epi16,
+    subtract_wrapping_256 = _mm256_sub_epi16,
+    multiply_256 = _mm256_mulhrs_epi16,
+    multiply_unsigned_256 = _mm256_mulhi_epu16,
+    multiply_low_256 = _mm256_mullo_epi16,
+    max_256 = _mm256_max_epi16,
+    min_256 = _mm256_min_epi16,
+    greater_256 = _mm256_cmpgt_epi16,
+);
+operation!(splat_256, Avx2, (value: i16) -> __m256i, _mm256_set1_epi16(value));
+operation!(widen_256, Avx2, (bytes: __m128i) -> __m256i, _mm256_cvtepu8_epi16(bytes));
+operation!(narrow_256, Avx2, (a: __m256i) -> __m128i, {
+    // Each lane of eight packed beside itself, then the two lower halves together.
+    let packed = _mm256_packus_epi16(a, a);
+    _mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b1000>(packed))
+});
+operation!(left_256, Avx2, (a: __m256i, bits: u32) -> __m256i, {
+    _mm256_sll_epi16(a, _mm_cvtsi32_si128(bits as i32))
+});
+operation!(right_256, Avx2, (a: __m256i, bits: u32) -> __m256i, {
+    _mm256_srl_epi16(a, _mm_cvtsi32_si128(bits as i32))
+});
+operation!(select_256, Avx2, (mask: __m256i, a: __m256i, b: __m256i) -> __m256i, {
+    _mm256_blendv_epi8(b, a, mask)
+});
+
+/// [`Lanes`] by the operations above.
+macro_rules! lanes {
+    ($token:ident, $count:literal, $vector:ty, $numbers:ident, $bytes:ident,
+     $splat:ident, $widen:ident, $narrow:ident, $left:ident, $right:ident, $select:ident,
+     $($method:ident = $pair:ident),* $(,)?) => {
+        impl Lanes for $token {
+            const COUNT: usize = $count;
+            type Vector = $vector;
+
+            #[inline(always)]
+            fn splat(self, value: i16) -> $vector {
+                $splat(self, value)
+            }
+
+            #[inline(always)]
+            fn load(self, from: &[i16]) -> $vector {
+                $numbers::from_slice(self, &from[..$count]).into()
+            }
+
+            #[inline(always)]
+            fn store(self, vector: $vector, to: &mut [i16]) {
+                let vector: $numbers<$token> = vector.simd_into(self);
+                vector.store_slice(&mut to[..$count]);
+            }
+
+            #[inline(always)]
+            fn widen(self, from: &[u8]) -> $vector {
+                $widen(self, $bytes::from_slice(self, &from[..$count]).into())
+            }
+
+            #[inline(always)]
+            fn narrow(self, vector: $vector, to: &mut [u8]) {
+                let bytes: $bytes<$token> = $narrow(self, vector).simd_into(self);
+                bytes.store_slice(&mut to[..$count]);
+            }
+
+            #[inline(always)]
+            fn shift_left(self, a: $vector, bits: u32) -> $vector {
+                $left(self, a, bits)
+            }
+
+            #[inline(always)]
+            fn shift_right(self, a: $vector, bits: u32) -> $vector {
+                $right(self, a, bits)
+            }
+
+            #[inline(always)]
+            fn select(self, mask: $vector, a: $vector, b: $vector) -> $vector {
+                $select(self, mask, a, b)
+            }
+
+            $(
+                #[inline(always)]
+                fn $method(self, a: $vector, b: $vector) -> $vector {
+                    $pair(self, a, b)
+                }
+            )*
+        }
+    };
+}
+
+lanes!(
+    Avx512,
+    32,
+    __m512i,
+    i16x32,
+    u8x32,
+    splat_512,
+    widen_512,
+    narrow_512,
+    left_512,
+    right_512,
+    select_512,
+    add = add_512,
+    subtract = subtract_512,
+    add_wrapping = add_wrapping_512,
+    subtract_wrapping = subtract_wrapping_512,
+    multiply_high = multiply_512,
+    multiply_high_unsigned = multiply_unsigned_512,
+    multiply_low = multiply_low_512,
+    max = max_512,
+    min = min_512,
+    greater = greater_512,
+);
+lanes!(
+    Avx2,
+    16,
+    __m256i,
+    i16x16,
+    u8x16,
+    splat_256,
+    widen_256,
+    narrow_256,
+    left_256,
+    right_256,
+    select_256,
+    add = add_256,
+    subtract = subtract_256,
+    add_wrapping = add_wrapping_256,
+    subtract_wrapping = subtract_wrapping_256,
+    multiply_high = multiply_256,
+    multiply_high_unsigned = multiply_unsigned_256,
+    multiply_low = multiply_low_256,
+    max = max_256,
+    min = min_256,
+    greater = greater_256,
+);

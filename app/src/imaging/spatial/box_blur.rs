@@ -1,0 +1,206 @@
+//! Box blur: the mean of a square of pixels, beyond the edge the edge's own repeated.
+//!
+//! Columns first: for each byte of a row the sum of the bytes above and below, from the last row's sum by one addition and one subtraction.
+//! Scaled so that the whole square's sum is 256 times its mean, those are added along the row. That could go on from sum to sum as well, but each
+//! would wait for the last; so sums of a few neighbours are made first, and sums of those, about 2 sqrt(n) additions without any
+//! waiting. Within one level of the exact mean.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
+)]
+
+use super::super::lanes::Lanes;
+use super::convolve::{BLOCK, block, repeat_ends, store};
+use super::{ROOM, Raster, Row, SpatialFilter, keep_alpha, store_rest};
+
+/// The filter with one radius.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoxBlur {
+    radius: usize,
+}
+
+/// How sums of columns become 1/256 of a mean: shifted up, so that the high half of the product keeps all digits, and multiplied.
+#[derive(Clone, Copy)]
+struct Scale {
+    shift: u32,
+    factor: u16,
+    /// What rounding down takes of the whole sum on average, and half a level.
+    rounding: u16,
+}
+
+impl BoxBlur {
+    /// The largest radius: sums of a column fit 16 bits.
+    pub const RADIUS_MAX: usize = 127;
+
+    /// The square has 2 * radius + 1 pixels to a side; more than [`BoxBlur::RADIUS_MAX`] counts as that.
+    pub fn new(radius: usize) -> Self {
+        Self { radius: radius.min(Self::RADIUS_MAX) }
+    }
+
+    fn scale(self) -> Scale {
+        let side = (2 * self.radius + 1) as u32;
+        let shift = (65_535 / (255 * side)).ilog2();
+        let exact = 256.0 * 65_536.0 / f64::from(side * side) / f64::from(1 << shift);
+        // Rounded up: rounding down below is made up for by half of it.
+        Scale { shift, factor: exact.round() as u16, rounding: (128 + side / 2) as u16 }
+    }
+
+    #[inline(always)]
+    fn rows<L: Lanes, const CHANNELS: usize>(self, lanes: L, raster: &mut Raster<'_>) {
+        let (height, count, radius) = (raster.height, raster.width * CHANNELS, self.radius);
+        let (side, before) = (2 * radius + 1, radius * CHANNELS);
+        let scale = self.scale();
+        // The rows that the sums hold, as they were: the picture's own are overwritten.
+        let mut ring = vec![vec![0; count]; (side + 1).min(height)];
+        let mut sums = Row::new(0, count + ROOM);
+        let mut scaled = Row::new(before, count + 2 * before + 2 * block::<L>());
+        let mut some = Row::new(0, count + 2 * before + 2 * block::<L>());
+        let mut done = 0;
+        for y in 0..height {
+            while done <= (y + radius).min(height - 1) {
+                let at = done % ring.len();
+                ring[at].copy_from_slice(raster.row(done));
+                // Row 0 stands for all rows above it.
+                let times = if done == 0 { radius + 1 } else { 1 };
+                for _ in 0..times {
+                    change::<L, true>(lanes, &ring[at], sums.numbers());
+                }
+                done += 1;
+            }
+            if y == 0 {
+                // The last row stands for all rows below it.
+                for _ in height..=radius {
+                    change::<L, true>(lanes, &ring[(height - 1) % ring.len()], sums.numbers());
+                }
+            } else {
+                if y + radius >= height {
+                    change::<L, true>(lanes, &ring[(height - 1) % ring.len()], sums.numbers());
+                }
+                let gone = (y - 1).saturating_sub(radius);
+                change::<L, false>(lanes, &ring[gone % ring.len()], sums.numbers());
+            }
+            self.scaled::<L, CHANNELS>(lanes, scale, sums.as_slice(), scaled.numbers(), count);
+            self.along::<L, CHANNELS>(
+                lanes,
+                scale,
+                scaled.as_slice(),
+                some.numbers(),
+                raster.row(y),
+            );
+        }
+    }
+
+    /// Sums of columns, scaled, the first and last pixel's repeated to both sides.
+    #[inline(always)]
+    fn scaled<L: Lanes, const CHANNELS: usize>(
+        self,
+        lanes: L,
+        scale: Scale,
+        sums: &[i16],
+        scaled: &mut [i16],
+        count: usize,
+    ) {
+        let before = self.radius * CHANNELS;
+        let factor = lanes.splat(scale.factor as i16);
+        let whole = count.div_ceil(L::COUNT) * L::COUNT;
+        let outs = scaled[before..before + whole].chunks_exact_mut(L::COUNT);
+        for (sums, out) in sums[..whole].chunks_exact(L::COUNT).zip(outs) {
+            let shifted = lanes.shift_left(lanes.load(sums), scale.shift);
+            lanes.store(lanes.multiply_high_unsigned(shifted, factor), out);
+        }
+        repeat_ends(CHANNELS, before, before + count, scaled);
+    }
+
+    /// A row of the result from scaled sums of columns.
+    #[inline(always)]
+    fn along<L: Lanes, const CHANNELS: usize>(
+        self,
+        lanes: L,
+        scale: Scale,
+        scaled: &[i16],
+        some: &mut [i16],
+        out: &mut [u8],
+    ) {
+        let side = 2 * self.radius + 1;
+        // `side` is `few` times `many`, and what is left over.
+        let few = side.isqrt();
+        let (many, left) = (side / few, side % few);
+        let (needed, block) = (out.len() + (side - 1) * CHANNELS, block::<L>());
+        for from in (0..needed).step_by(block) {
+            let mut sums = [lanes.splat(0); BLOCK];
+            for pixel in 0..few {
+                add(lanes, &mut sums, &scaled[from + pixel * CHANNELS..][..block]);
+            }
+            store(lanes, sums, &mut some[from..][..block]);
+        }
+        for (index, bytes) in out.chunks_mut(block).enumerate() {
+            let from = index * block;
+            let mut sums = [lanes.splat(scale.rounding as i16); BLOCK];
+            for group in 0..many {
+                add(lanes, &mut sums, &some[from + group * few * CHANNELS..][..block]);
+            }
+            for pixel in side - left..side {
+                add(lanes, &mut sums, &scaled[from + pixel * CHANNELS..][..block]);
+            }
+            finish::<L, CHANNELS>(lanes, sums, bytes);
+        }
+    }
+}
+
+/// Adds numbers, a block of them.
+#[inline(always)]
+fn add<L: Lanes>(lanes: L, sums: &mut [L::Vector; BLOCK], numbers: &[i16]) {
+    for at in 0..BLOCK {
+        sums[at] = lanes.add_wrapping(sums[at], lanes.load(&numbers[at * L::COUNT..]));
+    }
+}
+
+/// Writes sums, which are 256 times means, over a block of bytes, of which there may be fewer.
+#[inline(always)]
+fn finish<L: Lanes, const CHANNELS: usize>(lanes: L, sums: [L::Vector; BLOCK], bytes: &mut [u8]) {
+    let whole = bytes.len() == block::<L>();
+    for at in 0..BLOCK {
+        let mean = lanes.shift_right(sums[at], 8);
+        let end = ((at + 1) * L::COUNT).min(bytes.len());
+        let Some(bytes) = bytes.get_mut(at * L::COUNT..end) else { return };
+        if CHANNELS == 3 && whole {
+            lanes.narrow(mean, bytes);
+            continue;
+        }
+        let mut before = [0; ROOM];
+        before[..bytes.len()].copy_from_slice(bytes);
+        let kept = keep_alpha::<L, CHANNELS>(lanes, lanes.widen(&before), mean);
+        store_rest(lanes, kept, bytes);
+    }
+}
+
+/// Adds a row to the sums of columns, or takes it away.
+#[inline(always)]
+fn change<L: Lanes, const ADD: bool>(lanes: L, row: &[u8], sums: &mut [i16]) {
+    let mut bytes = row.chunks_exact(L::COUNT);
+    let (whole, rest) = sums[..row.len()].split_at_mut(row.len() / L::COUNT * L::COUNT);
+    for (bytes, sums) in (&mut bytes).zip(whole.chunks_exact_mut(L::COUNT)) {
+        let (sum, bytes) = (lanes.load(sums), lanes.widen(bytes));
+        let changed =
+            if ADD { lanes.add_wrapping(sum, bytes) } else { lanes.subtract_wrapping(sum, bytes) };
+        lanes.store(changed, sums);
+    }
+    for (byte, sum) in bytes.remainder().iter().zip(rest) {
+        let byte = i16::from(*byte);
+        *sum = if ADD { sum.wrapping_add(byte) } else { sum.wrapping_sub(byte) };
+    }
+}
+
+impl SpatialFilter for BoxBlur {
+    #[inline(always)]
+    fn run<L: Lanes>(&self, lanes: L, raster: &mut Raster<'_>) {
+        if self.radius == 0 || raster.width == 0 || raster.height == 0 {
+            return;
+        }
+        match raster.channels {
+            4 => self.rows::<L, 4>(lanes, raster),
+            _ => self.rows::<L, 3>(lanes, raster),
+        }
+    }
+}

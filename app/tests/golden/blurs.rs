@@ -1,0 +1,188 @@
+//! Gaussian and box blur, unsharp mask and tilt-shift: the fast twins against the readable ones bit for bit, and all against their
+//! formulas in `f64`, with the largest error that each promises.
+
+use photo_app::imaging::kernels::instruction_sets;
+use photo_app::imaging::spatial::{BoxBlur, Gaussian, SpatialFilter, TiltShift, Unsharp};
+use proptest::prelude::*;
+
+use crate::spatial::Case;
+
+/// The weights of a true gaussian, as far out as they matter.
+fn gaussian(sigma: f64) -> Vec<f64> {
+    let reach = (6.0 * sigma).ceil() as i32;
+    let weights: Vec<f64> =
+        (-reach..=reach).map(|at| (-0.5 * (f64::from(at) / sigma).powi(2)).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / sum).collect()
+}
+
+/// Row by row and column by column, edges repeated, in levels of 255. `weights` for each row.
+fn convolved(case: &Case, weights: impl Fn(usize) -> Vec<f64>) -> Vec<[f64; 3]> {
+    let (width, height) = (case.width, case.height);
+    let reach = |weights: &[f64]| (weights.len() / 2) as isize;
+    let mut rows = vec![[0.0; 3]; width * height];
+    for y in 0..height {
+        let weights = weights(y);
+        for x in 0..width {
+            for (at, weight) in weights.iter().enumerate() {
+                let from = x as isize + at as isize - reach(&weights);
+                for (channel, sum) in rows[y * width + x].iter_mut().enumerate() {
+                    *sum += weight * case.at(from, y as isize, channel);
+                }
+            }
+        }
+    }
+    let mut both = vec![[0.0; 3]; width * height];
+    for y in 0..height {
+        let weights = weights(y);
+        for x in 0..width {
+            for (at, weight) in weights.iter().enumerate() {
+                let from = y as isize + at as isize - reach(&weights);
+                let from = from.clamp(0, height as isize - 1) as usize;
+                let pairs = both[y * width + x].iter_mut().zip(rows[from * width + x]);
+                for (sum, value) in pairs {
+                    *sum += weight * value;
+                }
+            }
+        }
+    }
+    both
+}
+
+fn check(case: &Case, filter: &impl SpatialFilter, wanted: &[[f64; 3]], most: f64) {
+    let made = case.after(|raster| filter.apply(raster));
+    case.check(&made, |x, y, channel| wanted[y * case.width + x][channel], most);
+}
+
+/// Chessboards, single lines and noise: what blurs get wrong first.
+fn cases() -> Vec<Case> {
+    let mut cases = vec![Case::new(97, 71, 3, 0, 11), Case::new(64, 90, 4, 5, 12)];
+    for kind in 0..2 {
+        let mut case = Case::new(150, 131, 3, 0, 13);
+        for (index, byte) in case.bytes.iter_mut().enumerate() {
+            let (x, y) = (index / 3 % 150, index / 3 / 150);
+            let lit = if kind == 0 { (x / 37 + y / 37) % 2 == 0 } else { x < 2 || y == 60 };
+            *byte = if lit { 255 } else { 0 };
+        }
+        cases.push(case);
+    }
+    cases
+}
+
+#[test]
+fn gaussians_are_near_the_true_one() {
+    for case in cases() {
+        for sigma in [0.5, 1.0, 2.0, 5.0, 9.9] {
+            let wanted = convolved(&case, |_| gaussian(sigma));
+            check(&case, &Gaussian::new(sigma), &wanted, 1.5);
+        }
+        for sigma in [10.0, 12.0, 19.9, 20.0, 50.0] {
+            let wanted = convolved(&case, |_| gaussian(sigma));
+            check(&case, &Gaussian::new(sigma), &wanted, 2.0);
+        }
+    }
+}
+
+#[test]
+fn boxes_are_near_the_true_mean() {
+    for case in cases() {
+        for radius in [1_usize, 2, 7, 10, 50, 127] {
+            let side = 2 * radius + 1;
+            let wanted = convolved(&case, |_| vec![1.0 / side as f64; side]);
+            check(&case, &BoxBlur::new(radius), &wanted, 1.2);
+        }
+    }
+}
+
+#[test]
+fn unsharp_moves_away_from_the_blurred_picture() {
+    for case in cases() {
+        for (sigma, amount, threshold) in
+            [(2.0, 1.0, 0), (1.0, 2.5, 0), (12.0, 0.8, 0), (2.0, 1.0, 20)]
+        {
+            let blurred = convolved(&case, |_| gaussian(sigma));
+            let filter = Unsharp::new(sigma, amount, threshold);
+            let made = case.after(|raster| filter.apply(raster));
+            let wanted = |x: usize, y: usize, channel: usize| {
+                let plain = case.at(x as isize, y as isize, channel);
+                let off = plain - blurred[y * case.width + x][channel];
+                let near = (off.abs() - f64::from(threshold)).abs() < 2.0;
+                let sharp = (plain + amount * off).clamp(0.0, 255.0);
+                match off.abs() < f64::from(threshold) {
+                    // On the threshold itself either is right.
+                    _ if threshold > 0 && near => {
+                        f64::from(made[y * case.stride + x * case.channels() + channel])
+                    }
+                    true => plain,
+                    false => sharp,
+                }
+            };
+            // The blur's own error, times the amount.
+            case.check(&made, wanted, 0.6 + amount * if sigma < 10.0 { 1.5 } else { 2.0 });
+        }
+    }
+}
+
+#[test]
+fn tilt_shift_is_sharp_in_its_band_and_blurred_beyond() {
+    for case in cases() {
+        let made = case.after(|raster| TiltShift::new(0.4, 0.3, 6.0).apply(raster));
+        let height = case.height as f64;
+        let sigma = |y: usize| {
+            let outside = (((y as f64 + 0.5) / height - 0.4).abs() - 0.15).max(0.0);
+            (6.0 * outside / 0.45 * 8.0).round() / 8.0
+        };
+        // Along each row with its own sigma, then across rows with the middle one's.
+        let wanted =
+            convolved(&case, |y| if sigma(y) <= 0.3 { vec![1.0] } else { gaussian(sigma(y)) });
+        case.check(&made, |x, y, channel| wanted[y * case.width + x][channel], 1.2);
+        for y in (0..case.height).filter(|y| sigma(*y) == 0.0) {
+            let row = y * case.stride..(y + 1) * case.stride;
+            assert_eq!(made[row.clone()], case.bytes[row], "row {y} lies in the band");
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_blur_is_nothing() {
+    let case = Case::new(23, 9, 4, 2, 5);
+    let same = |filter: &dyn Fn(&mut photo_app::imaging::Raster<'_>)| {
+        assert_eq!(case.after(|raster| filter(raster)), case.bytes);
+    };
+    same(&|raster| Gaussian::new(0.0).apply(raster));
+    same(&|raster| Gaussian::new(f64::NAN).apply(raster));
+    same(&|raster| BoxBlur::new(0).apply(raster));
+    same(&|raster| Unsharp::new(2.0, 0.0, 0).apply(raster));
+    same(&|raster| Unsharp::new(0.0, 2.0, 0).apply(raster));
+    same(&|raster| TiltShift::new(0.5, 1.0, 0.0).apply(raster));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn twins_agree_bit_for_bit(
+        width in 1_usize..68,
+        height in 1_usize..68,
+        channels in 3_usize..5,
+        gap in 0_usize..7,
+        seed: u32,
+        sigma in 0.0_f64..24.0,
+        radius in 0_usize..128,
+    ) {
+        let case = Case::new(width, height, channels, gap, seed);
+        agree(&case, &Gaussian::new(sigma));
+        agree(&case, &BoxBlur::new(radius));
+        agree(&case, &Unsharp::new(sigma, 1.5, (seed % 8) as u8));
+        agree(&case, &TiltShift::new(0.5, 0.2, sigma));
+    }
+}
+
+fn agree(case: &Case, filter: &(impl SpatialFilter + std::fmt::Debug)) {
+    let scalar = case.after(|raster| filter.apply_scalar(raster));
+    case.check_untouched(&scalar, true);
+    for (set, level) in instruction_sets() {
+        let fast = case.after(|raster| filter.apply_with(level, raster));
+        assert!(fast == scalar, "{filter:?} with {set}, {} x {}", case.width, case.height);
+    }
+}
