@@ -105,17 +105,19 @@ boot() {
   cat >"$work/$role-$database.tpl" <<QUESTION
 templatefile("$work/terraform/boot/instance.sh.tftpl", { name = "n", role = "$role", region = "us-east-1", database = "$database", deb_architecture = "amd64", artifact_bucket = "a", artifact_key = "k", results_bucket = "r", stop_timeout_s = 15, target = "t:80", boot_json = "{}", aws_py = "pass" })
 QUESTION
-  mkdir -p "$work/empty"
-  (cd "$work/empty" && terraform console <"$work/$role-$database.tpl") | sed '1d;$d' >"$work/$role-$database.sh"
+  # A folder of its own: terraform locks the one it works in.
+  mkdir "$work/$role-$database"
+  (cd "$work/$role-$database" && terraform console <"$work/$role-$database.tpl") | sed '1d;$d' >"$work/$role-$database.sh"
   [ "$(wc -l <"$work/$role-$database.sh")" -gt 20 ] && bash -n "$work/$role-$database.sh"
 }
 running=0
 while read -r -a words; do
   job "${words[@]}" &
   running=$((running + 1))
+  # Not `wait -n`: macOS has a bash that does not know it.
   if [ "$running" -ge 2 ]; then
-    wait -n || true
-    running=$((running - 1))
+    wait
+    running=0
   fi
 done < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else jobs_of_all; fi)
 wait

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Plants mistakes in a copy, one at a time, and sees each of them caught: a check that never fails proves nothing. Not part of
-# `make lint` (it takes some minutes); run it when a check or a test of terraform/ changed.
+# `make lint` (it takes some minutes, and GNU sed); run it when a check or a test of terraform/ changed.
 #   terraform/mistakes.sh [WORD]      only those whose name contains the word
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,8 +11,9 @@ caught=0 missed=0
 
 fresh_copy() {
   rm -rf "$work/copy"
-  mkdir -p "$work/copy/app/src"
-  cp -r "$root/terraform" "$root/compose.yaml" "$root/Dockerfile" "$root/Cargo.toml" "$work/copy/"
+  mkdir -p "$work/copy/app/src" "$work/copy/scenarios/src"
+  cp -r "$root/terraform" "$root/compose.yaml" "$root/Dockerfile" "$root/.dockerignore" "$root/Cargo.toml" "$work/copy/"
+  cp -r "$root/scenarios/src/." "$work/copy/scenarios/src"
   cp -r "$root/app/src/." "$work/copy/app/src"
 }
 

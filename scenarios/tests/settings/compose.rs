@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::app::{Settings, config_of, unknown_words};
-use crate::text::{read, root};
+use crate::text::{files, read, root};
 
 /// The settings at `indent` of a section that starts with `header`.
 fn settings(text: &str, header: &str, indent: usize) -> Settings {
@@ -121,6 +121,16 @@ fn the_image_is_small_unprivileged_and_watched() {
     assert!(text.contains("GET /readyz HTTP"), "the health check asks for /readyz");
     for copied in of("COPY").iter().filter(|copy| copy.contains("/usr/local/bin")) {
         assert!(copied.starts_with("--from=build "), "only binaries reach the image: {copied}");
+    }
+    // What is compiled in must reach the build.
+    let left_out = read(".dockerignore");
+    for path in files("scenarios/src", ".rs") {
+        for embedded in read(&path).split("include_str!(\"").skip(1) {
+            let embedded = embedded.split('"').next().unwrap_or_default();
+            let folder = embedded.trim_start_matches("../").split('/').next().unwrap_or_default();
+            let there = !left_out.lines().any(|line| line == folder);
+            assert!(there, "{path} compiles {embedded} in, and .dockerignore leaves it out");
+        }
     }
     // The compiler of the workspace.
     let rust = read("Cargo.toml");
