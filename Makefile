@@ -4,7 +4,7 @@
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
-#   make lint    format, clippy, docs, dependencies
+#   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
 .PHONY: demo test bench bench-peers fuzz lint setup doctor
 .DEFAULT_GOAL := help
@@ -36,6 +36,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; \
 	 else echo "lint: skipped the advisory check: cargo-deny is not installed (cargo install cargo-deny); licences are checked by the tests"; fi
+	@terraform/check.sh
 
 # One profile for everything, so that each dependency is compiled once for clippy's metadata and once for the tests. Every
 # benchmark runs once, unmeasured.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -243,6 +243,23 @@ async fn an_image_that_is_no_whole_jpeg_spoils_the_page_view() {
     let measurement = drive(request).await;
     let record = &measurement.operations["page_view"];
     assert_eq!(record.errors, BTreeMap::from([("wrong body".to_owned(), 10)]));
+}
+
+#[tokio::test]
+async fn a_page_cannot_lead_the_load_out_of_the_stack() {
+    let elsewhere = Server::start(|_| Reply::ok("nobody should ask here"));
+    let image = format!(r#"<img class="rendition" src="http://{}/a"></html>"#, elsewhere.address);
+    let page = FEED.replace("</html>", &image);
+    let server = Server::start(move |_| Reply::ok(page.clone()));
+    let mut request = drive_request(&server, Pace::Constant { rate_per_s: 40.0 });
+    request.mix = vec![(Operation::PageView, 1.0)];
+    request.duration = ms(250);
+    request.hosts_allowed = Some(BTreeSet::new());
+    let measurement = drive(request).await;
+    let record = &measurement.operations["page_view"];
+    assert_eq!((record.ok_count, record.errors.values().sum::<u64>()), (0, 10), "{record:?}");
+    // The page itself, and no picture.
+    assert_eq!(record.http_count, 10);
 }
 
 fn now_us() -> u64 {

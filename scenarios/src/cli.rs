@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use loadgen::record::Depth;
 
 use crate::check;
+use crate::cloud::{self, CloudCommand};
 use crate::cluster::roles::{self, Role};
 use crate::doctor;
 use crate::run::{self, RunArgs};
@@ -49,6 +50,9 @@ enum Command {
     List(Folder),
     /// Explain every mistake in the experiments' TOML files.
     Check(CheckArgs),
+    /// The same stacks on AWS: what a stage costs, what is left of it, what a fleet of load generators wrote.
+    #[command(subcommand)]
+    Cloud(CloudCommand),
     #[command(flatten)]
     Role(Role),
 }
@@ -124,6 +128,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode
             log_to_stderr();
             return up::command(&args);
         }
+        Command::Cloud(command) => return cloud::command(&command),
         Command::Role(role) => return roles::run(role),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! The command `run`: read the experiments, start their stacks, carry out the plan, save after each trial, report.
 //!
-//! [`measure`] reads as the method. Its parts: `substitute` (what is not installed), `records` (what `run.json` says),
+//! [`measure`] reads as the method. Its parts: `substitute` (what is not installed), `site` (here, or deployed), `records` (what `run.json` says),
 //! `stacks` (everything that runs), `carry_out` (what comes next), `executor` (one trial), `reconcile` (do the counters
 //! agree), `interrupt` (Ctrl-C). A trial that fails leaves a hole in the report; only what keeps results from being
 //! saved ends the run early.
@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use loadgen::driver::{Driver, Placement};
-use loadgen::record::{Depth, Machine, NullServerCheck, RunRecord};
+use loadgen::record::{Depth, Machine, NullServerCheck, RunRecord, Substitution};
 use loadgen::record_io::RunDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::check;
 use crate::cli::{DepthArgs, print};
+use crate::cloud::outputs::Outputs;
 use crate::cluster::ClusterContext;
 use crate::cluster::process::{Launcher, ProcessSpec};
 use crate::cluster::services::{Services, install_hint};
@@ -30,6 +31,7 @@ pub mod executor;
 pub mod interrupt;
 pub mod reconcile;
 pub mod records;
+pub mod site;
 pub mod stacks;
 pub mod substitute;
 
@@ -37,6 +39,7 @@ use carry_out::{End, carry_out};
 use executor::{Desk, Measurer, Tally};
 use interrupt::interruptible;
 use records::Facts;
+use site::Site;
 use stacks::Stacks;
 use substitute::{Missing, substitute};
 
@@ -61,9 +64,20 @@ pub struct RunArgs {
     /// Of everything random: the same seed gives the same requests and the same order.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// A deployed stage, as `terraform output -json` describes it; a second one to compare it with. The stacks are then not started
+    /// here, but asked there.
+    #[arg(long = "target", value_name = "OUTPUTS_JSON")]
+    pub targets: Vec<PathBuf>,
     /// Where experiments are read from.
     #[command(flatten)]
     pub folder: crate::cli::Folder,
+}
+
+/// What to measure, read and checked.
+struct Asked {
+    experiments: Vec<Experiment>,
+    /// Deployed stages; none: the stacks are started here.
+    outputs: Vec<Outputs>,
 }
 
 /// What a run left behind.
@@ -78,8 +92,11 @@ struct Finished {
 pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let folder = args.folder.experiments_dir.as_deref();
     let experiments = check::chosen(&args.experiments, folder)?;
+    let outputs: Result<Vec<Outputs>, _> =
+        args.targets.iter().map(|path| Outputs::read(path)).collect();
+    let asked = Asked { experiments, outputs: outputs? };
     let runtime = tokio::runtime::Runtime::new().context("could not start the runtime")?;
-    let measured = runtime.block_on(interruptible(|stop| measure(args, experiments, stop)))?;
+    let measured = runtime.block_on(interruptible(|stop| measure(args, asked, stop)))?;
     // Whatever is still running in it is dropped, and dropping kills and cleans up.
     drop(runtime);
     let Some(finished) = measured.transpose()? else {
@@ -109,7 +126,7 @@ pub fn report(dir: &Path) -> anyhow::Result<()> {
 /// The method: what is there, what is planned, one experiment after the other.
 async fn measure(
     args: &RunArgs,
-    experiments: Vec<Experiment>,
+    asked: Asked,
     stop: CancellationToken,
 ) -> anyhow::Result<Finished> {
     let depth = args.depth.depth();
@@ -121,7 +138,8 @@ async fn measure(
     let context = ClusterContext::new(&binary, &path)?;
     let driver = Driver::start(generator_placement(&context))?;
 
-    let (experiments, substitutions) = substitute(experiments, &missing(context.services()));
+    let at = (depth, args.seed);
+    let (site, experiments, substitutions) = place(asked, at, &context, &path).await?;
     let planned: Vec<(Experiment, Plan)> = experiments
         .into_iter()
         .map(|experiment| {
@@ -137,6 +155,7 @@ async fn measure(
         substitutions,
     };
     let mut run = records::run_record(name, depth, args.seed, facts, &planned);
+    site.stamp(&mut run);
     // Until the end it counts as interrupted: whatever ends this process, the directory says the truth.
     run.interrupted = true;
     dir.write_run(&run)?;
@@ -155,18 +174,44 @@ async fn measure(
     };
     let mut end = End::Done;
     for (experiment, plan) in &planned {
-        end = one_experiment(experiment, plan, (depth, args.seed), &context, &mut desk, &stop)
-            .await?;
+        end = one_experiment(
+            experiment,
+            plan,
+            (depth, args.seed),
+            (&context, &site),
+            &mut desk,
+            &stop,
+        )
+        .await?;
         if end == End::Interrupted {
             break;
         }
     }
     desk.progress.finish();
     let tally = desk.tally;
-    run.finished_at = Some(now());
+    let finished_at = now();
+    if end == End::Done {
+        site.record(&path, (&run.started_at, &finished_at)).await?;
+    }
+    run.finished_at = Some(finished_at);
     run.interrupted = end == End::Interrupted;
     dir.write_run(&run)?;
     Ok(Finished { path, end, tally })
+}
+
+/// Where the stacks are, and the experiments as they can be shown there.
+async fn place(
+    Asked { experiments, outputs }: Asked,
+    at: (Depth, u64),
+    context: &ClusterContext,
+    path: &Path,
+) -> anyhow::Result<(Site, Vec<Experiment>, Vec<Substitution>)> {
+    if outputs.is_empty() {
+        let (experiments, swapped) = substitute(experiments, &missing(context.services()));
+        return Ok((Site::Here, experiments, swapped));
+    }
+    let (site, experiments) = Site::reach(outputs, experiments, at, path).await?;
+    Ok((site, experiments, Vec::new()))
 }
 
 /// Starts the stacks of one experiment, measures, and stops them whatever happened.
@@ -174,12 +219,15 @@ async fn one_experiment(
     experiment: &Experiment,
     plan: &Plan,
     (depth, seed): (Depth, u64),
-    context: &ClusterContext,
+    (context, site): (&ClusterContext, &Site),
     desk: &mut Desk<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<End> {
     let (keys, at) = (&plan.stacks, (depth, seed));
-    let mut stacks = Stacks::start(experiment, keys, at, context, &mut desk.progress, stop).await;
+    let mut stacks = match site {
+        Site::Deployed(site) => Stacks::deployed(site.stacks_of(&experiment.id)),
+        Site::Here => Stacks::start(experiment, keys, at, context, &mut desk.progress, stop).await,
+    };
     let end = {
         let slo = experiment.slo.get(depth);
         let mut measurer =

@@ -123,7 +123,7 @@ fn spec_for(args: &UpArgs, context: &ClusterContext) -> anyhow::Result<(String, 
 /// Addresses, a login, and how to stop.
 fn introduction(running: &Running) -> String {
     let mut text = String::new();
-    let entries = running.cluster().entry_points();
+    let entries = running.targets();
     for entry in entries {
         let users =
             if entries.len() == 1 { String::new() } else { format!("  (users {})", entry.region) };

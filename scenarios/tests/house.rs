@@ -209,7 +209,7 @@ fn every_dependency_has_a_permissive_licence() {
 #[test]
 fn local_links_in_the_documentation_lead_somewhere() {
     let mut pages = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    let mut folders = vec![root().join("docs")];
+    let mut folders = vec![root().join("docs"), root().join("terraform")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("docs can be read") {
             let path = entry.expect("a folder entry can be read").path();

@@ -20,7 +20,7 @@ use super::sqs::{BATCH_MAX, Delivery, SqsQueue};
 /// The longest wait that the service offers: an idle worker asks three times a minute.
 const WAIT: Duration = Duration::from_secs(20);
 /// Beats per visibility timeout: two may get lost.
-const BEATS: u32 = 3;
+pub const BEATS: u32 = 3;
 /// A failed job is tried again after 1, 2, 4, ... seconds, at most this.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 /// Pause after the queue did not answer (its client has tried several times by then).

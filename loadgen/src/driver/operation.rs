@@ -14,7 +14,7 @@ use super::exchange::{Answer, Fault, Keep, Tally, Way, exchange};
 use super::pictures::content_type;
 use super::pool::{Body, Pool};
 use super::trial::Trial;
-use super::types::{AssetRewrite, Operation};
+use super::types::{AssetRewrite, Operation, Target};
 use super::verify;
 
 /// Images of a page view: the first of the feed, which are in sight or so near that a browser loads them before anybody
@@ -207,6 +207,9 @@ impl Performance<'_> {
         let (pool, own) = match uri.authority() {
             None => (self.pool().clone(), true),
             Some(_) if uri.scheme_str() != Some("http") => return Err(Fault::BadAddress),
+            Some(authority) if !self.is_allowed(authority.as_str()) => {
+                return Err(Fault::BadAddress);
+            }
             Some(authority) => {
                 let pool = self.trial.pools.get(authority.as_str())?;
                 let own = Rc::ptr_eq(&pool, self.pool());
@@ -222,6 +225,16 @@ impl Performance<'_> {
             return Err(Fault::WrongBody("an image is not a whole JPEG"));
         }
         Ok(answer.last_byte)
+    }
+
+    /// Whether pictures may come from there: a page must not lead the load out of the stack.
+    fn is_allowed(&self, authority: &str) -> bool {
+        let request = &self.trial.request;
+        let is_target =
+            |target: &Target| target.url.authority().is_some_and(|own| own.as_str() == authority);
+        request.hosts_allowed.as_ref().is_none_or(|allowed| {
+            allowed.contains(authority) || request.targets.iter().any(is_target)
+        })
     }
 
     async fn look_at(&self, photo: &str) -> Result<(), Fault> {

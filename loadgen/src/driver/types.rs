@@ -1,6 +1,6 @@
 //! What the driver is asked to do and what it answers: plain data, no behaviour beyond names and checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -259,6 +259,8 @@ pub struct DriveRequest {
     pub background: Vec<Background>,
     /// Where images are really fetched from.
     pub asset_rewrites: Vec<AssetRewrite>,
+    /// The only `host:port` that pictures may be fetched from, beside the targets; none: wherever a page links them.
+    pub hosts_allowed: Option<BTreeSet<String>>,
     /// Name operations `page_view.REGION` instead of `page_view`.
     pub name_by_region: bool,
 }
@@ -281,6 +283,7 @@ impl DriveRequest {
             people_max: 500,
             background: Vec::new(),
             asset_rewrites: Vec::new(),
+            hosts_allowed: None,
             name_by_region: false,
         }
     }

@@ -289,6 +289,7 @@ fn drive_request(
         verify_every: load.verify_every,
         background: beside,
         asset_rewrites: stack.asset_rewrites().to_vec(),
+        hosts_allowed: stack.hosts_allowed(),
         name_by_region: !experiment.links.regions.is_empty(),
         ..DriveRequest::new(
             stack.targets().to_vec(),

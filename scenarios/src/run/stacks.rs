@@ -2,7 +2,7 @@
 //! idle stack costs nothing but memory. A stack that did not start keeps its reason, and every trial on it fails
 //! with that reason while the others go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use loadgen::record::{Depth, InstanceRecord};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::counters_of;
+use crate::cloud::deployed::Deployed;
 use crate::cluster::spec::{
     AssetsKind, BudgetSpec, CacheKind, JobsKind, LinkSpec, PopulationSpec, RegionSpec,
     RenditionsKind, SessionsKind, StackSpec, StoreKind, StoreSpec,
@@ -38,11 +39,20 @@ pub struct Stacks {
 /// One running stack.
 #[derive(Debug)]
 pub struct Running {
-    cluster: Cluster,
+    home: Home,
     population: Arc<Population>,
     targets: Vec<Target>,
     asset_rewrites: Vec<AssetRewrite>,
     budgets_on: Option<bool>,
+}
+
+/// Where it runs.
+#[derive(Debug)]
+enum Home {
+    /// Here: it is started, held to its budgets and stopped.
+    Local(Box<Cluster>),
+    /// On AWS: it is only asked.
+    Deployed(Arc<Deployed>),
 }
 
 /// A stack after it has worked off what a trial left behind.
@@ -87,6 +97,12 @@ impl Stacks {
         Stacks { stacks }
     }
 
+    /// Deployed stages in the place of stacks that would be started.
+    pub fn deployed(stages: BTreeMap<StackKey, Arc<Deployed>>) -> Stacks {
+        let running = |(key, stage)| (key, Ok(Running::deployed(stage)));
+        Stacks { stacks: stages.into_iter().map(running).collect() }
+    }
+
     /// A running stack, or why there is none.
     pub fn get_mut(&mut self, key: &StackKey) -> Result<&mut Running, String> {
         match self.stacks.get_mut(key) {
@@ -99,7 +115,7 @@ impl Stacks {
     /// Stops all stacks, in order each.
     pub async fn stop(self) {
         let running = self.stacks.into_values().flatten();
-        futures_util::future::join_all(running.map(|running| running.cluster.stop())).await;
+        futures_util::future::join_all(running.map(Running::stop)).await;
     }
 }
 
@@ -114,13 +130,23 @@ impl Running {
         let cluster = Cluster::start(context, name, spec, stop).await?;
         match Running::read(&cluster) {
             Ok((population, targets, asset_rewrites)) => {
-                let population = Arc::new(population);
-                Ok(Running { cluster, population, targets, asset_rewrites, budgets_on: None })
+                let (home, population) = (Home::Local(Box::new(cluster)), Arc::new(population));
+                Ok(Running { home, population, targets, asset_rewrites, budgets_on: None })
             }
             Err(error) => {
                 cluster.stop().await;
                 Err(error)
             }
+        }
+    }
+
+    fn deployed(stage: Arc<Deployed>) -> Running {
+        Running {
+            population: stage.population.clone(),
+            targets: stage.targets.clone(),
+            asset_rewrites: Vec::new(),
+            budgets_on: None,
+            home: Home::Deployed(stage),
         }
     }
 
@@ -137,14 +163,12 @@ impl Running {
         Ok((population, targets.collect::<anyhow::Result<_>>()?, rewrites.into_iter().collect()))
     }
 
-    /// The cluster itself.
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    /// Stops it.
+    /// Stops it, if it was started.
     pub async fn stop(self) {
-        self.cluster.stop().await;
+        match self.home {
+            Home::Local(cluster) => cluster.stop().await,
+            Home::Deployed(_) => {}
+        }
     }
 
     /// Who lives in it.
@@ -162,28 +186,56 @@ impl Running {
         &self.asset_rewrites
     }
 
+    /// The only hosts that its pages may lead users to; none: they are ours on loopback.
+    pub fn hosts_allowed(&self) -> Option<BTreeSet<String>> {
+        match &self.home {
+            Home::Local(_) => None,
+            Home::Deployed(stage) => Some(stage.outputs.hosts()),
+        }
+    }
+
     /// Puts the CPU budgets in force or lifts them.
     pub fn enforce_budgets(&mut self, on: bool) -> anyhow::Result<()> {
-        if self.budgets_on != Some(on) {
-            self.cluster.apply_budgets(on)?;
+        if let Home::Local(cluster) = &self.home
+            && self.budgets_on != Some(on)
+        {
+            cluster.apply_budgets(on)?;
             self.budgets_on = Some(on);
         }
         Ok(())
     }
 
-    /// What the servers say about themselves.
+    /// What the servers say about themselves. Nothing when not all of them can be heard: a part would be taken for the whole.
     pub async fn infos(&self) -> BTreeMap<String, serde_json::Value> {
-        self.cluster.infos().await
+        match &self.home {
+            Home::Local(cluster) => cluster.infos().await,
+            Home::Deployed(stage) => stage.infos().await.unwrap_or_else(|error| {
+                tracing::warn!(stage = stage.name(), "no counters: {error:#}");
+                BTreeMap::new()
+            }),
+        }
     }
 
-    /// What every instance has used since it started.
+    /// What every instance has used since it started. Of deployed ones CloudWatch knows, for the whole run.
     pub async fn usage(&self) -> Vec<InstanceRecord> {
-        self.cluster.usage().await
+        match &self.home {
+            Home::Local(cluster) => cluster.usage().await,
+            Home::Deployed(_) => Vec::new(),
+        }
+    }
+
+    /// Jobs handed over and not done. The workers of a deployed stage are not seen: there the queue is asked.
+    async fn jobs_pending(&self, infos: &BTreeMap<String, serde_json::Value>) -> f64 {
+        match &self.home {
+            Home::Local(_) => jobs_pending(infos),
+            Home::Deployed(stage) => stage.jobs_pending().await.unwrap_or_default(),
+        }
     }
 
     /// An error when a process of the stack has ended by itself.
     pub fn still_runs(&self) -> anyhow::Result<()> {
-        let dead = self.cluster.dead();
+        let Home::Local(cluster) = &self.home else { return Ok(()) };
+        let dead = cluster.dead();
         if !dead.is_empty() {
             bail!("ended during the trial: {}", dead.join(", "));
         }
@@ -192,9 +244,10 @@ impl Running {
 
     /// Waits until a process of the stack ends by itself, and says which.
     pub async fn first_death(&self) -> String {
+        let Home::Local(cluster) = &self.home else { return std::future::pending().await };
         let names: Vec<String> = self.usage().await.into_iter().map(|record| record.name).collect();
         let ends = names.iter().filter_map(|name| {
-            let process = self.cluster.process(name)?;
+            let process = cluster.process(name)?;
             Some(Box::pin(async move {
                 process.exited().await;
                 format!("{name} (log {})", process.log().display())
@@ -213,9 +266,11 @@ impl Running {
             let asked = Instant::now();
             let infos = self.infos().await;
             let answered = asked.elapsed();
-            let pending = jobs_pending(&infos);
+            let pending = self.jobs_pending(&infos).await;
             let in_flight = requests_in_flight(&infos);
-            if answered <= RESTED_ANSWER && pending <= 0.0 && in_flight == 0 {
+            // Far away the distance is in the answer, and says nothing of a queue.
+            let quick = matches!(self.home, Home::Deployed(_)) || answered <= RESTED_ANSWER;
+            if quick && pending <= 0.0 && in_flight == 0 {
                 return Ok(Rest { infos, note: None });
             }
             if began.elapsed() > REST_MAX || stop.is_cancelled() {

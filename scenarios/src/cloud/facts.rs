@@ -1,0 +1,273 @@
+//! What a run against a deployed stage records beside its trials, in `cloud.json`: instances, place, and CloudWatch's figures for
+//! the stretch, CPU credits and throttles among them. What cannot be had is recorded as not recorded, with the reason.
+
+use std::collections::BTreeMap;
+
+use loadgen::record_io::write_atomically;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::aws_cli::{AwsCli, AwsCliError};
+use super::outputs::{MetricOutput, Outputs};
+
+/// The version of `cloud.json`.
+pub const CLOUD_SCHEMA: &str = "lightmeter/cloud/1";
+/// The file in a run directory.
+pub const CLOUD_FILE: &str = "cloud.json";
+/// CloudWatch's finest step for these metrics.
+const PERIOD_S: u32 = 60;
+
+/// `cloud.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudRecord {
+    /// [`CLOUD_SCHEMA`].
+    pub schema: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC.
+    pub finished_at: String,
+    /// Every stage that was measured.
+    pub stages: Vec<StageFacts>,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageFacts {
+    /// Its name.
+    pub stage: String,
+    /// Where users came in.
+    pub url: String,
+    /// True when a local stack played it.
+    pub pretended: bool,
+    /// The region.
+    pub region: String,
+    /// Part -> type, as terraform says.
+    pub instance_types: BTreeMap<String, String>,
+    /// Instances that ran, as EC2 says.
+    pub instances: Recorded<Vec<InstanceFact>>,
+    /// Figures of the stretch, a value for each minute. The last minutes may be missing: CloudWatch is late by a few.
+    pub metrics: Recorded<Vec<MetricFigures>>,
+}
+
+/// Something, or why it is missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recorded<T> {
+    /// It was had.
+    Recorded(T),
+    /// It was not, and this is why.
+    NotRecorded(String),
+}
+
+impl<T> From<Result<T, AwsCliError>> for Recorded<T> {
+    fn from(result: Result<T, AwsCliError>) -> Self {
+        match result {
+            Ok(value) => Self::Recorded(value),
+            Err(error) => Self::NotRecorded(error.to_string()),
+        }
+    }
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceFact {
+    /// `i-...`.
+    pub id: String,
+    /// The tag `Name`.
+    pub name: String,
+    /// `t3.small`.
+    pub kind: String,
+    /// `us-east-1a`.
+    pub zone: String,
+    /// The image it was started from.
+    pub image: String,
+}
+
+/// A metric over the stretch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricFigures {
+    /// `web servers`.
+    pub component: String,
+    /// utilisation, saturation or errors.
+    pub question: String,
+    /// `CPUCreditBalance`.
+    pub metric: String,
+    /// Average or Sum, of each minute.
+    pub statistic: String,
+    /// What it is of.
+    pub dimensions: BTreeMap<String, String>,
+    /// RFC 3339 -> value.
+    pub values: BTreeMap<String, f64>,
+}
+
+impl InstanceFact {
+    /// The running instances of a stage.
+    pub async fn all(aws: &AwsCli, outputs: &Outputs) -> Result<Vec<InstanceFact>, AwsCliError> {
+        let of = |tag: &str, value: &str| format!("Name=tag:{tag},Values={value}");
+        let (project, stage) = (&outputs.stage.project, &outputs.stage.name);
+        let (project, stage) = (of("project", project), of("stage", stage));
+        let words = [
+            "ec2",
+            "describe-instances",
+            "--filters",
+            &project,
+            &stage,
+            "Name=instance-state-name,Values=running",
+            "--region",
+            &outputs.place.region,
+        ];
+        let answer = aws.json(&words).await?;
+        let reservations = answer["Reservations"].as_array().into_iter().flatten();
+        let instances =
+            reservations.flat_map(|one| one["Instances"].as_array().into_iter().flatten());
+        let mut found: Vec<InstanceFact> = instances.map(instance).collect();
+        found.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(found)
+    }
+}
+
+fn instance(value: &Value) -> InstanceFact {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let mut tags = value["Tags"].as_array().into_iter().flatten();
+    let name = tags.find(|tag| tag["Key"] == "Name").map_or(&Value::Null, |tag| &tag["Value"]);
+    InstanceFact {
+        id: text(&value["InstanceId"]),
+        name: text(name),
+        kind: text(&value["InstanceType"]),
+        zone: text(&value["Placement"]["AvailabilityZone"]),
+        image: text(&value["ImageId"]),
+    }
+}
+
+/// Asks CloudWatch for a stage's metrics between two moments, region by region.
+pub async fn figures(
+    aws: &AwsCli,
+    outputs: &Outputs,
+    (from, to): (&str, &str),
+) -> Result<Vec<MetricFigures>, AwsCliError> {
+    let mut regions: Vec<&str> = outputs.metrics.iter().map(|one| one.region.as_str()).collect();
+    regions.sort_unstable();
+    regions.dedup();
+    let mut all = Vec::new();
+    for region in regions {
+        let metrics: Vec<&MetricOutput> =
+            outputs.metrics.iter().filter(|one| one.region == region).collect();
+        let queries = queries(&metrics).to_string();
+        let words = [
+            "cloudwatch",
+            "get-metric-data",
+            "--metric-data-queries",
+            &queries,
+            "--start-time",
+            from,
+            "--end-time",
+            to,
+            "--region",
+            region,
+        ];
+        let answer = aws.json(&words).await?;
+        all.extend(read(&metrics, &answer));
+    }
+    Ok(all)
+}
+
+fn queries(metrics: &[&MetricOutput]) -> Value {
+    let query = |(index, one): (usize, &&MetricOutput)| {
+        let dimensions: Vec<Value> = one
+            .dimensions
+            .iter()
+            .map(|(name, value)| json!({ "Name": name, "Value": value }))
+            .collect();
+        json!({
+            "Id": format!("m{index}"),
+            "MetricStat": {
+                "Metric": { "Namespace": one.namespace, "MetricName": one.metric, "Dimensions": dimensions },
+                "Period": PERIOD_S,
+                "Stat": one.statistic,
+            },
+        })
+    };
+    metrics.iter().enumerate().map(query).collect()
+}
+
+fn read(metrics: &[&MetricOutput], answer: &Value) -> Vec<MetricFigures> {
+    let results = || answer["MetricDataResults"].as_array().into_iter().flatten();
+    let figure =
+        |(index, one): (usize, &&MetricOutput)| {
+            let id = format!("m{index}");
+            let mut values = BTreeMap::new();
+            for result in results().filter(|result| result["Id"] == id.as_str()) {
+                let times = result["Timestamps"].as_array().into_iter().flatten();
+                let numbers = result["Values"].as_array().into_iter().flatten();
+                values.extend(times.zip(numbers).filter_map(|(time, number)| {
+                    Some((time.as_str()?.to_owned(), number.as_f64()?))
+                }));
+            }
+            MetricFigures {
+                component: one.component.clone(),
+                question: one.question.clone(),
+                metric: one.metric.clone(),
+                statistic: one.statistic.clone(),
+                dimensions: one.dimensions.clone(),
+                values,
+            }
+        };
+    metrics.iter().enumerate().map(figure).collect()
+}
+
+/// The facts of one stage.
+pub async fn facts_of(aws: &AwsCli, outputs: &Outputs, stretch: (&str, &str)) -> StageFacts {
+    StageFacts {
+        stage: outputs.stage.name.clone(),
+        url: outputs.url.clone(),
+        pretended: outputs.is_pretended(),
+        region: outputs.place.region.clone(),
+        instance_types: outputs.instance_types.clone(),
+        instances: InstanceFact::all(aws, outputs).await.into(),
+        metrics: figures(aws, outputs, stretch).await.into(),
+    }
+}
+
+/// Writes `cloud.json`.
+pub fn write(dir: &std::path::Path, record: &CloudRecord) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(record)? + "\n";
+    Ok(write_atomically(&dir.join(CLOUD_FILE), text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_find_their_metric_by_id() {
+        let metric = |name: &str| MetricOutput {
+            component: "web servers".into(),
+            question: "saturation".into(),
+            region: "us-east-1".into(),
+            namespace: "AWS/EC2".into(),
+            metric: name.into(),
+            statistic: "Average".into(),
+            dimensions: BTreeMap::from([("InstanceId".to_owned(), "i-1".to_owned())]),
+        };
+        let (cpu, credits) = (metric("CPUUtilization"), metric("CPUCreditBalance"));
+        let metrics = [&cpu, &credits];
+        assert_eq!(queries(&metrics)[1]["MetricStat"]["Metric"]["Dimensions"][0]["Value"], "i-1");
+        let answer = json!({ "MetricDataResults": [
+            { "Id": "m1", "Timestamps": ["2026-11-25T08:00:00Z"], "Values": [144.0] },
+        ]});
+        let found = read(&metrics, &answer);
+        assert!(found[0].values.is_empty());
+        assert_eq!(found[1].values["2026-11-25T08:00:00Z"], 144.0);
+    }
+
+    #[test]
+    fn what_is_missing_says_why() {
+        let missing: Recorded<Vec<InstanceFact>> = Err(AwsCliError::Missing).into();
+        let text = serde_json::to_string(&missing).expect("JSON");
+        assert!(text.starts_with("{\"not_recorded\":\"the AWS command line tool"), "{text}");
+    }
+}

@@ -1,0 +1,10 @@
+# What the module network needs: no provider but AWS, so that nothing is fetched from anywhere else.
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
