@@ -147,7 +147,8 @@ async fn the_watermark_follows_the_plan_at_the_time_of_saving() {
         1,
         "the marked one is gone"
     );
-    assert_eq!(anna.get(&format!("/assets{marked}")).await.status, StatusCode::NOT_FOUND);
+    // Rows go first, their pictures after them.
+    anna.until_gone(&format!("/assets{marked}")).await;
     anna.get(&format!("/p/{photo}")).await.assert_says(200, "class=\"rendition\"");
     assert!(!anna.get("/upload").await.text().contains("small watermark"));
     let photo = upload(&mut anna, "Pro").await;

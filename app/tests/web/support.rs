@@ -167,6 +167,17 @@ impl Browser {
         panic!("{path} does not become what is wanted");
     }
 
+    /// Asks until there is nothing there any more, for 10 s at most.
+    pub async fn until_gone(&mut self, path: &str) {
+        for _ in 0..500 {
+            if self.get(path).await.status == StatusCode::NOT_FOUND {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{path} does not go");
+    }
+
     pub async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send(Method::GET, path, headers, Bytes::new()).await
     }
