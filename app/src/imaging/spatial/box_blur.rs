@@ -11,7 +11,7 @@
 )]
 
 use super::super::lanes::Lanes;
-use super::convolve::{BLOCK, block, repeat_ends, store};
+use super::convolve::{BLOCK, block, change, repeat_ends, store};
 use super::{ROOM, Raster, Row, SpatialFilter, keep_alpha, store_rest};
 
 /// The filter with one radius.
@@ -172,23 +172,6 @@ fn finish<L: Lanes, const CHANNELS: usize>(lanes: L, sums: [L::Vector; BLOCK], b
         before[..bytes.len()].copy_from_slice(bytes);
         let kept = keep_alpha::<L, CHANNELS>(lanes, lanes.widen(&before), mean);
         store_rest(lanes, kept, bytes);
-    }
-}
-
-/// Adds a row to the sums of columns, or takes it away.
-#[inline(always)]
-fn change<L: Lanes, const ADD: bool>(lanes: L, row: &[u8], sums: &mut [i16]) {
-    let mut bytes = row.chunks_exact(L::COUNT);
-    let (whole, rest) = sums[..row.len()].split_at_mut(row.len() / L::COUNT * L::COUNT);
-    for (bytes, sums) in (&mut bytes).zip(whole.chunks_exact_mut(L::COUNT)) {
-        let (sum, bytes) = (lanes.load(sums), lanes.widen(bytes));
-        let changed =
-            if ADD { lanes.add_wrapping(sum, bytes) } else { lanes.subtract_wrapping(sum, bytes) };
-        lanes.store(changed, sums);
-    }
-    for (byte, sum) in bytes.remainder().iter().zip(rest) {
-        let byte = i16::from(*byte);
-        *sum = if ADD { sum.wrapping_add(byte) } else { sum.wrapping_sub(byte) };
     }
 }
 

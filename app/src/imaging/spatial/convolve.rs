@@ -156,6 +156,23 @@ pub(super) fn pad<L: Lanes>(
     repeat_ends(channels, before, end, padded);
 }
 
+/// Adds a row to the sums of columns, or takes it away.
+#[inline(always)]
+pub(super) fn change<L: Lanes, const ADD: bool>(lanes: L, row: &[u8], sums: &mut [i16]) {
+    let mut bytes = row.chunks_exact(L::COUNT);
+    let (whole, rest) = sums[..row.len()].split_at_mut(row.len() / L::COUNT * L::COUNT);
+    for (bytes, sums) in (&mut bytes).zip(whole.chunks_exact_mut(L::COUNT)) {
+        let (sum, bytes) = (lanes.load(sums), lanes.widen(bytes));
+        let changed =
+            if ADD { lanes.add_wrapping(sum, bytes) } else { lanes.subtract_wrapping(sum, bytes) };
+        lanes.store(changed, sums);
+    }
+    for (byte, sum) in bytes.remainder().iter().zip(rest) {
+        let byte = i16::from(*byte);
+        *sum = if ADD { sum.wrapping_add(byte) } else { sum.wrapping_sub(byte) };
+    }
+}
+
 /// Repeats the first and the last pixel of the numbers `before..end` to both sides.
 #[inline(always)]
 pub(super) fn repeat_ends(channels: usize, before: usize, end: usize, padded: &mut [i16]) {

@@ -7,7 +7,7 @@
 
 use super::super::lanes::Lanes;
 use super::blur::{Finish, SIGMA_DIRECT};
-use super::convolve::{FINE, Kernel, across, along, block, repeat_ends, store};
+use super::convolve::{FINE, Kernel, across, along, block, change, repeat_ends, store};
 use super::{Raster, Row};
 
 /// The small picture: rows of fine values.
@@ -50,7 +50,7 @@ fn shrink<L: Lanes, const CHANNELS: usize>(lanes: L, raster: &mut Raster<'_>, ti
         sums.fill(0);
         for y in cell * factor..(cell + 1) * factor {
             let y = y.saturating_sub(factor).min(height - 1);
-            add_bytes(lanes, raster.row(y), &mut sums[first..end]);
+            change::<L, true>(lanes, raster.row(y), &mut sums[first..end]);
         }
         for at in (0..first).rev() {
             sums[at] = sums[at + CHANNELS];
@@ -80,19 +80,6 @@ fn means<const CHANNELS: usize>(sums: &[i16], times: u32, means: &mut [i16]) {
             let fine = (total[channel] << FINE) + (1 << (2 * times - 1));
             mean[channel] = (fine >> (2 * times)) as i16;
         }
-    }
-}
-
-/// Adds a row of bytes to the sums of a column.
-#[inline(always)]
-fn add_bytes<L: Lanes>(lanes: L, row: &[u8], sums: &mut [i16]) {
-    let mut bytes = row.chunks_exact(L::COUNT);
-    let (whole, rest) = sums[..row.len()].split_at_mut(row.len() / L::COUNT * L::COUNT);
-    for (bytes, sums) in (&mut bytes).zip(whole.chunks_exact_mut(L::COUNT)) {
-        lanes.store(lanes.add_wrapping(lanes.load(sums), lanes.widen(bytes)), sums);
-    }
-    for (byte, sum) in bytes.remainder().iter().zip(rest) {
-        *sum = sum.wrapping_add(i16::from(*byte));
     }
 }
 
