@@ -78,6 +78,9 @@ async fn large_bodies_do_not_cost_connections() {
     let log = server.log.lock().expect("not poisoned");
     let requests: u64 = log.requests.values().sum();
     assert!(requests > 16, "{summary}");
-    // One for each of the eight users, and one for whoever looked for photos before they began.
-    assert!(log.connection_count <= 9, "{} connections, {requests} requests", log.connection_count);
+    // One for each of the eight users, and one for whoever looked for photos before they began. hyper puts a connection back
+    // in a task of its own, so that on a busy machine a user's next request now and then finds none and opens another: far
+    // from the one per request that bodies left unread cost.
+    let extra = log.connection_count.saturating_sub(9);
+    assert!(extra * 4 <= requests - 9, "{} connections, {requests} requests", log.connection_count);
 }
