@@ -110,9 +110,10 @@ def opencv(path):
         mask = numpy.repeat(mask[:, :, None], 3, 2)
 
         table = numpy.random.default_rng(1).integers(0, 256, (1, 256, 3), dtype=numpy.uint8)
-        # A mark of a quarter of the picture's area, as much as ours covers, all over it.
-        tile = numpy.zeros_like(image)
-        tile[::2, ::2] = 20
+        # Tiles of our mark's size as far apart as ours, each multiplied by what it lets through and its ink added.
+        band = int(min(150, 0.085 * min(image.shape[:2])))
+        tile = numpy.full((band, int(band * 2.15), 3), 20, numpy.uint8)
+        through = numpy.full_like(tile, 190)
         replicate = cv2.BORDER_REPLICATE
 
         def gaussian(sigma, image=image, out=out):
@@ -135,6 +136,15 @@ def opencv(path):
             cv2.transform(out, numpy.float32(saturate(1.4))[::-1, ::-1].copy(), out)
             cv2.convertScaleAbs(out, out, 1.1, 0)
 
+        def tiled(image=image, band=band, tile=tile, through=through):
+            height, width = image.shape[:2]
+            for top in range(int(0.65 * band), height, int(2.6 * band)):
+                for left in range(int(0.9 * band), width, int(3.6 * band)):
+                    part = image[top : top + tile.shape[0], left : left + tile.shape[1]]
+                    down, across = part.shape[:2]
+                    cv2.multiply(part, through[:down, :across], part, 1 / 255)
+                    cv2.add(part, tile[:down, :across], part)
+
         def gray(image=image, out=out, single=single):
             cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, single)
             cv2.cvtColor(single, cv2.COLOR_GRAY2BGR, out)
@@ -152,7 +162,7 @@ def opencv(path):
             f"curves {size}": lambda image=image, out=out, table=table: cv2.LUT(image, table, out),
             f"unsharp {size}": unsharp,
             f"box-blur-10 {size}": lambda image=image, out=out: cv2.blur(image, (21, 21), out, borderType=cv2.BORDER_REPLICATE),
-            f"tiled-mark {size}": lambda image=image, out=out, tile=tile: cv2.addWeighted(image, 0.9, tile, 1, 0, out),
+            f"tiled-mark {size}": lambda picture=image.copy(), tiled=tiled: tiled(picture),
             f"vignette {size}": lambda image=image, out=out, mask=mask: cv2.multiply(image, mask, out, 1 / 255),
             f"encode-jpeg {size}": lambda image=image: cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]),
         }

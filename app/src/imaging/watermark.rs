@@ -2,7 +2,10 @@
 //!
 //! A vector drawing, rendered for the size of each picture (never a scaled bitmap): shapes are distances, coverage is the distance
 //! clamped over one pixel, so that edges are smooth. The band is dark and see-through, the strokes are light: readable
-//! on light and on dark pictures. Blended on the sRGB values, as a browser would an overlay.
+//! on light and on dark pictures. Blended on the sRGB values, as a browser would an overlay. Painting takes longer than blending, and most
+//! pictures of a service have a handful of sizes: the last [`MARKS_MAX`] paintings are kept.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fearless_simd::Level;
 use image::RgbImage;
@@ -31,6 +34,15 @@ const STROKE_COLOUR: [f32; 3] = [255.0, 250.0, 240.0];
 const TILE_STEPS: (f32, f32) = (2.6, 3.6);
 /// How much of its opacity a mark has when there are many.
 const TILE_OPACITY: f32 = 0.55;
+
+/// Paintings kept: a ladder of sizes, upright and lying. The largest has 0.6 MB.
+const MARKS_MAX: usize = 12;
+
+/// The last ones used, the latest at the end.
+static MARKS: Mutex<Vec<Arc<Mark>>> = Mutex::new(Vec::new());
+
+/// How many rows below the one that is marked are fetched into the cache.
+const ROWS_AHEAD: usize = 8;
 
 /// Where a picture is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,14 +77,14 @@ pub fn draw_with(level: Level, picture: &mut RgbImage, watermark: Watermark) {
     match watermark {
         Watermark::None => {}
         Watermark::Corner => {
-            let mark = Mark::new(&Canvas::painted(band), 1.0);
+            let mark = Mark::of(band, 1.0);
             let margin = band * 0.35;
             let left = (width - mark.width as f32 - margin).max(0.0) as usize;
             let top = (height - mark.height as f32 - margin).max(0.0) as usize;
             with_lanes!(level, lanes => mark.stamp(lanes, &mut Raster::of(picture), left, top));
         }
         Watermark::Tiled => {
-            let mark = Mark::new(&Canvas::painted(band), TILE_OPACITY);
+            let mark = Mark::of(band, TILE_OPACITY);
             let steps = ((band * TILE_STEPS.0) as usize, (band * TILE_STEPS.1) as usize);
             with_lanes!(level, lanes => mark.tile(lanes, &mut Raster::of(picture), steps));
         }
@@ -81,6 +93,9 @@ pub fn draw_with(level: Level, picture: &mut RgbImage, watermark: Watermark) {
 
 /// The mark as arithmetic: a byte of the picture is multiplied by one number and another is added.
 struct Mark {
+    /// What it was painted for: the band's height in pixels, and the share of its opacity.
+    band: f32,
+    opacity: f32,
     /// Pixels.
     width: usize,
     height: usize,
@@ -91,9 +106,26 @@ struct Mark {
 }
 
 impl Mark {
-    fn new(canvas: &Canvas, opacity: f32) -> Self {
+    /// Painted already, or now.
+    fn of(band: f32, opacity: f32) -> Arc<Self> {
+        let mut marks = MARKS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = marks.iter().position(|mark| (mark.band, mark.opacity) == (band, opacity));
+        let mark = known.map(|at| marks.remove(at));
+        // Others may look theirs up while this one is painted; two of the same are no harm.
+        drop(marks);
+        let mark = mark.unwrap_or_else(|| Arc::new(Self::painted(band, opacity)));
+        let mut marks = MARKS.lock().unwrap_or_else(PoisonError::into_inner);
+        if marks.len() >= MARKS_MAX {
+            marks.remove(0);
+        }
+        marks.push(Arc::clone(&mark));
+        mark
+    }
+
+    fn painted(band: f32, opacity: f32) -> Self {
+        let canvas = Canvas::painted(band);
         let (width, height) = (canvas.width as usize, canvas.height as usize);
-        let mut mark = Self { width, height, keeps: Vec::new(), adds: Vec::new() };
+        let mut mark = Self { band, opacity, width, height, keeps: Vec::new(), adds: Vec::new() };
         for (band, stroke) in canvas.band.iter().zip(&canvas.strokes) {
             let (band, stroke) = (band * BAND_OPACITY * opacity, stroke * STROKE_OPACITY * opacity);
             for channel in 0..3 {
@@ -127,6 +159,9 @@ impl Mark {
         let (width, height) = raster.size();
         let count = 3 * self.width.min(width - left);
         for y in 0..self.height.min(height - top) {
+            // A mark is many short pieces far apart, which processors do not foresee.
+            let ahead = (top + y + ROWS_AHEAD).min(height - 1);
+            lanes.fetch(&raster.row(ahead)[3 * left..][..count]);
             let from = 3 * y * self.width;
             let mut bytes = raster.row(top + y)[3 * left..][..count].chunks_exact_mut(L::COUNT);
             let keeps = self.keeps[from..].chunks_exact(L::COUNT);

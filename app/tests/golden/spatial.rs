@@ -106,6 +106,24 @@ fn every_size_gives_what_the_formulas_say() {
     }
 }
 
+/// Sharpening works on strips of 512 bytes in bands of 16 rows: the pixels at their edges have neighbours in other ones.
+#[test]
+fn strips_and_bands_leave_no_seams() {
+    for (width, channels) in [(170, 3), (171, 3), (172, 3), (342, 3), (343, 3), (128, 4), (129, 4)]
+    {
+        for height in [1, 15, 16, 17, 33] {
+            let case = Case::new(width, height, channels, 5, height as u32);
+            for (name, level) in instruction_sets() {
+                let made = case.after(|raster| Sharpen::new(1.0).apply_with(level, raster));
+                case.check(&made, sharpened(&case, 1.0), 0.5);
+                case.check_untouched(&made, true);
+                let scalar = case.after(|raster| Sharpen::new(1.0).apply_scalar(raster));
+                assert!(made == scalar, "{name}, {width} x {height}");
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_of_a_filter_is_nothing() {
     let case = Case::new(23, 9, 3, 0, 5);

@@ -52,6 +52,19 @@ pub trait Lanes: Copy {
     fn shift_right(self, a: Self::Vector, bits: u32) -> Self::Vector;
     /// Where `mask` has all bits, `a`; where it has none, `b`.
     fn select(self, mask: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// Twice as many bytes.
+    type Bytes: Copy;
+    /// The first 2 * [`Lanes::COUNT`] bytes.
+    fn load_bytes(self, from: &[u8]) -> Self::Bytes;
+    /// Over the first 2 * [`Lanes::COUNT`] bytes.
+    fn store_bytes(self, bytes: Self::Bytes, to: &mut [u8]);
+    /// For each byte A * a + B * b, saturating. Which bytes are in which half is the set's own affair, the same for all of its halves.
+    fn weigh<const A: i8, const B: i8>(self, a: Self::Bytes, b: Self::Bytes) -> [Self::Vector; 2];
+    /// Halves as bytes: below 0 is 0, above 255 is 255.
+    fn narrow_both(self, halves: [Self::Vector; 2]) -> Self::Bytes;
+    /// Has the bytes brought into the first cache, where the set can ask for that; it takes no time to ask.
+    fn fetch(self, _bytes: &[u8]) {}
 }
 
 /// Does the work with the lanes of a level, under the given name. The work is to be `#[inline(always)]` with all that it calls, and without
@@ -219,5 +232,36 @@ impl Lanes for Plain {
         let kept = each!(mask, a => mask & a);
         let other = each!(mask, b => !mask & b);
         each!(kept, other => kept | other)
+    }
+    type Bytes = [u8; 2 * PLAIN];
+
+    #[inline(always)]
+    fn load_bytes(self, from: &[u8]) -> Self::Bytes {
+        *from.first_chunk().expect("a whole vector is there")
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, bytes: Self::Bytes, to: &mut [u8]) {
+        *to.first_chunk_mut().expect("a whole vector has room") = bytes;
+    }
+
+    #[inline(always)]
+    fn weigh<const A: i8, const B: i8>(self, a: Self::Bytes, b: Self::Bytes) -> [Self::Vector; 2] {
+        let mut halves = [[0; PLAIN]; 2];
+        for at in 0..2 * PLAIN {
+            let first = i16::from(a[at]).wrapping_mul(i16::from(A));
+            let second = i16::from(b[at]).wrapping_mul(i16::from(B));
+            halves[at / PLAIN][at % PLAIN] = first.saturating_add(second);
+        }
+        halves
+    }
+
+    #[inline(always)]
+    fn narrow_both(self, halves: [Self::Vector; 2]) -> Self::Bytes {
+        let mut bytes = [0; 2 * PLAIN];
+        for at in 0..2 * PLAIN {
+            bytes[at] = halves[at / PLAIN][at % PLAIN].clamp(0, 255) as u8;
+        }
+        bytes
     }
 }

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Avx2, Avx512, i16x16, i16x32, u8x16, u8x32};
+use fearless_simd::{Avx2, Avx512, i16x16, i16x32, u8x16, u8x32, u8x64};
 
 use super::Lanes;
 
@@ -55,6 +55,14 @@ operation!(left_512, Avx512, (a: __m512i, bits: u32) -> __m512i, {
 operation!(right_512, Avx512, (a: __m512i, bits: u32) -> __m512i, {
     _mm512_srl_epi16(a, _mm_cvtsi32_si128(bits as i32))
 });
+operation!(weigh_512, Avx512, (a: __m512i, b: __m512i, weights: i16) -> [__m512i; 2], {
+    let weights = _mm512_set1_epi16(weights);
+    [_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b)]
+        .map(|pairs| _mm512_maddubs_epi16(pairs, weights))
+});
+operation!(join_512, Avx512, (low: __m512i, high: __m512i) -> __m512i, {
+    _mm512_packus_epi16(low, high)
+});
 operation!(select_512, Avx512, (mask: __m512i, a: __m512i, b: __m512i) -> __m512i, {
     _mm512_or_si512(_mm512_and_si512(mask, a), _mm512_andnot_si512(mask, b))
 });
@@ -86,14 +94,38 @@ operation!(left_256, Avx2, (a: __m256i, bits: u32) -> __m256i, {
 operation!(right_256, Avx2, (a: __m256i, bits: u32) -> __m256i, {
     _mm256_srl_epi16(a, _mm_cvtsi32_si128(bits as i32))
 });
+operation!(weigh_256, Avx2, (a: __m256i, b: __m256i, weights: i16) -> [__m256i; 2], {
+    let weights = _mm256_set1_epi16(weights);
+    [_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b)]
+        .map(|pairs| _mm256_maddubs_epi16(pairs, weights))
+});
+operation!(join_256, Avx2, (low: __m256i, high: __m256i) -> __m256i, {
+    _mm256_packus_epi16(low, high)
+});
 operation!(select_256, Avx2, (mask: __m256i, a: __m256i, b: __m256i) -> __m256i, {
     _mm256_blendv_epi8(b, a, mask)
 });
 
+/// A line of the cache in bytes.
+const LINE: usize = 64;
+
+#[inline(always)]
+#[expect(
+    unsafe_code,
+    reason = "a prefetch reads nothing and cannot fault, and its addresses lie in the slice"
+)]
+fn fetch(bytes: &[u8]) {
+    for line in bytes.chunks(LINE) {
+        // SAFETY: the instruction is part of every x86-64, and only a hint.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
 /// [`Lanes`] by the operations above.
 macro_rules! lanes {
-    ($token:ident, $count:literal, $vector:ty, $numbers:ident, $bytes:ident,
+    ($token:ident, $count:literal, $vector:ty, $numbers:ident, $bytes:ident, $double:ident,
      $splat:ident, $widen:ident, $narrow:ident, $left:ident, $right:ident, $select:ident,
+     $weigh:ident, $join:ident,
      $($method:ident = $pair:ident),* $(,)?) => {
         impl Lanes for $token {
             const COUNT: usize = $count;
@@ -141,6 +173,34 @@ macro_rules! lanes {
                 $select(self, mask, a, b)
             }
 
+            type Bytes = $vector;
+
+            #[inline(always)]
+            fn load_bytes(self, from: &[u8]) -> $vector {
+                $double::from_slice(self, &from[..2 * $count]).into()
+            }
+
+            #[inline(always)]
+            fn store_bytes(self, bytes: $vector, to: &mut [u8]) {
+                let bytes: $double<$token> = bytes.simd_into(self);
+                bytes.store_slice(&mut to[..2 * $count]);
+            }
+
+            #[inline(always)]
+            fn weigh<const A: i8, const B: i8>(self, a: $vector, b: $vector) -> [$vector; 2] {
+                $weigh(self, a, b, i16::from_le_bytes([A as u8, B as u8]))
+            }
+
+            #[inline(always)]
+            fn narrow_both(self, [low, high]: [$vector; 2]) -> $vector {
+                $join(self, low, high)
+            }
+
+            #[inline(always)]
+            fn fetch(self, bytes: &[u8]) {
+                fetch(bytes);
+            }
+
             $(
                 #[inline(always)]
                 fn $method(self, a: $vector, b: $vector) -> $vector {
@@ -157,12 +217,15 @@ lanes!(
     __m512i,
     i16x32,
     u8x32,
+    u8x64,
     splat_512,
     widen_512,
     narrow_512,
     left_512,
     right_512,
     select_512,
+    weigh_512,
+    join_512,
     add = add_512,
     subtract = subtract_512,
     add_wrapping = add_wrapping_512,
@@ -180,12 +243,15 @@ lanes!(
     __m256i,
     i16x16,
     u8x16,
+    u8x32,
     splat_256,
     widen_256,
     narrow_256,
     left_256,
     right_256,
     select_256,
+    weigh_256,
+    join_256,
     add = add_256,
     subtract = subtract_256,
     add_wrapping = add_wrapping_256,

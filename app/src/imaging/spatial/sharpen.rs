@@ -3,9 +3,17 @@
 //! out = c + amount * (4c - left - right - up - down), clamped; beyond the edge the edge's own pixels are repeated. With amount 1 this is the
 //! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
+//!
+//! A strip of a band of rows is copied while the strip after it is fetched, and then sharpened from the copies: the copies, and the rows that are
+//! written, lie in the first cache then, and the memory is never waited for. (Row by row, a row was written after the cache had lost it.)
 
 use super::super::lanes::Lanes;
-use super::{Raster, Row, SpatialFilter, keep_alpha, store_rest};
+use super::{ROOM, Raster, SpatialFilter};
+
+/// Rows of a band.
+const BAND: usize = 16;
+/// Bytes of a row in a strip: whole vectors, and with four channels whole pixels, so that alpha has the same places in all vectors.
+const STRIP: usize = 512;
 
 /// The filter at one amount.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,80 +33,128 @@ impl Sharpen {
     }
 
     #[inline(always)]
-    fn rows<L: Lanes, const CHANNELS: usize>(&self, lanes: L, raster: &mut Raster<'_>) {
-        let (width, height) = (raster.width, raster.height);
-        // Three rows of the picture as they were.
-        let mut rows: [Row; 3] =
-            std::array::from_fn(|_| Row::new(CHANNELS, (width + 2) * CHANNELS));
-        read::<L, CHANNELS>(lanes, raster.row(0), rows[0].numbers());
-        for y in 0..height {
-            let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
-            if below > y {
-                read::<L, CHANNELS>(lanes, raster.row(below), rows[below % 3].numbers());
+    fn bands<L: Lanes, const CHANNELS: usize>(&self, lanes: L, raster: &mut Raster<'_>) {
+        let (count, height) = (raster.width * CHANNELS, raster.height);
+        let factors = self.factors::<L, CHANNELS>(lanes);
+        let mut copies = [[0; COPY]; BAND + 2];
+        // The row above this band and the one above the next, as they were.
+        let (mut above, mut next) = (raster.row(0).to_vec(), vec![0; count]);
+        for top in (0..height).step_by(BAND) {
+            let rows = BAND.min(height - top);
+            // The row below the band is copied as well, where there is one.
+            let last = (rows + 1).min(height - top);
+            next.copy_from_slice(raster.row(top + rows - 1));
+            for from in (0..count).step_by(STRIP) {
+                copy::<L, CHANNELS>(lanes, &above, from, &mut copies[0]);
+                for (y, kept) in (top..top + last).zip(&mut copies[1..]) {
+                    copy::<L, CHANNELS>(lanes, raster.row(y), from, kept);
+                }
+                for y in 1..=rows {
+                    let three = [&copies[y - 1], &copies[y], &copies[(y + 1).min(last)]];
+                    let row = &mut raster.row(top + y - 1)[from..count.min(from + STRIP)];
+                    sharpen::<L, CHANNELS>(lanes, factors, three, row);
+                }
             }
-            let three = [above, y, below].map(|y| rows[y % 3].as_slice());
-            self.row::<L, CHANNELS>(lanes, three, raster.row(y));
+            std::mem::swap(&mut above, &mut next);
         }
     }
 
-    /// One row.
+    /// The factor for colours and nothing for alpha, for both halves of a vector of bytes.
     #[inline(always)]
-    fn row<L: Lanes, const CHANNELS: usize>(
-        &self,
-        lanes: L,
-        [above, here, below]: [&[i16]; 3],
-        out: &mut [u8],
-    ) {
-        let mut outs = out.chunks_exact_mut(L::COUNT);
-        let ups = above[CHANNELS..].chunks_exact(L::COUNT);
-        let downs = below[CHANNELS..].chunks_exact(L::COUNT);
-        let lefts = here.chunks_exact(L::COUNT);
-        let middles = here[CHANNELS..].chunks_exact(L::COUNT);
-        let rights = here[2 * CHANNELS..].chunks_exact(L::COUNT);
-        let mut sources = ups.zip(downs).zip(lefts.zip(rights)).zip(middles);
-        for (out, source) in (&mut outs).zip(&mut sources) {
-            lanes.narrow(self.sharpened::<L, CHANNELS>(lanes, source), out);
+    fn factors<L: Lanes, const CHANNELS: usize>(&self, lanes: L) -> [L::Vector; 2] {
+        let mut colours = [1; ROOM];
+        if CHANNELS == 4 {
+            colours.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 0);
         }
-        if let Some(source) = sources.next() {
-            let last = self.sharpened::<L, CHANNELS>(lanes, source);
-            store_rest(lanes, last, outs.into_remainder());
-        }
-    }
-
-    /// A vector's worth of ((up, down), (left, right)), middle.
-    #[inline(always)]
-    fn sharpened<L: Lanes, const CHANNELS: usize>(
-        &self,
-        lanes: L,
-        (((up, down), (left, right)), middle): Around<'_>,
-    ) -> L::Vector {
-        let upright = lanes.add(lanes.load(up), lanes.load(down));
-        let around = lanes.add(upright, lanes.add(lanes.load(left), lanes.load(right)));
-        let middle = lanes.load(middle);
-        let difference = lanes.subtract(lanes.shift_left(middle, 2), around);
-        let moved = lanes.multiply_high(difference, lanes.splat(self.factor));
-        let plain = lanes.shift_right(middle, 5);
-        keep_alpha::<L, CHANNELS>(lanes, plain, lanes.add(plain, moved))
+        let colours = lanes.load_bytes(&colours);
+        let [low, high] = lanes.weigh::<1, 0>(colours, colours);
+        let factor = lanes.splat(self.factor);
+        [lanes.multiply_low(low, factor), lanes.multiply_low(high, factor)]
     }
 }
 
-/// Pixels above and below, to the left and to the right, and the pixel itself.
-type Around<'a> = (((&'a [i16], &'a [i16]), (&'a [i16], &'a [i16])), &'a [i16]);
+/// Where a strip begins in its copy: after the pixel before it, at the beginning of a line of the cache when the copy begins there.
+const START: usize = 64;
+/// A strip, the pixel before it, the pixel after it and room for a vector that begins there.
+const COPY: usize = START + STRIP + 2 * ROOM;
 
-/// A row of the picture, times 32, its first and last pixel repeated.
+/// A strip of a row with a pixel more at either end: that of the strip before, which may be overwritten in the row and is still in the copy,
+/// and that of the strip after; beyond the row its first and last pixel. What comes next in the row is fetched meanwhile.
 #[inline(always)]
-fn read<L: Lanes, const CHANNELS: usize>(lanes: L, row: &[u8], kept: &mut [i16]) {
-    let end = CHANNELS + row.len();
-    let mut bytes = row.chunks_exact(L::COUNT);
-    let mut wides = kept[CHANNELS..end].chunks_exact_mut(L::COUNT);
-    for (bytes, wide) in (&mut bytes).zip(&mut wides) {
-        lanes.store(lanes.shift_left(lanes.widen(bytes), 5), wide);
+fn copy<L: Lanes, const CHANNELS: usize>(lanes: L, row: &[u8], from: usize, copy: &mut [u8; COPY]) {
+    let end = row.len().min(from + STRIP);
+    lanes.fetch(&row[end..row.len().min(end + STRIP)]);
+    match from {
+        0 => copy[START - CHANNELS..START].copy_from_slice(&row[..CHANNELS]),
+        _ => copy.copy_within(START + STRIP - CHANNELS..START + STRIP, START - CHANNELS),
     }
-    for (byte, wide) in bytes.remainder().iter().zip(wides.into_remainder()) {
-        *wide = i16::from(*byte) << 5;
+    let after = START + end - from;
+    copy[START..after].copy_from_slice(&row[from..end]);
+    for (at, byte) in (end..).zip(&mut copy[after..after + CHANNELS]) {
+        // A strip may end within a pixel.
+        *byte = row[if at < row.len() { at } else { at - CHANNELS }];
     }
-    kept.copy_within(CHANNELS..2 * CHANNELS, 0);
-    kept.copy_within(end - CHANNELS..end, end);
+}
+
+/// A strip of a row from the copies of the one above, itself and the one below.
+#[inline(always)]
+fn sharpen<L: Lanes, const CHANNELS: usize>(
+    lanes: L,
+    factors: [L::Vector; 2],
+    [above, here, below]: [&[u8; COPY]; 3],
+    out: &mut [u8],
+) {
+    let mut at = START;
+    let mut outs = out.chunks_exact_mut(2 * L::COUNT);
+    for out in &mut outs {
+        let around = around::<L, CHANNELS>(lanes, above, here, below, at);
+        lanes.store_bytes(sharpened(lanes, factors, around), out);
+        at += 2 * L::COUNT;
+    }
+    let rest = outs.into_remainder();
+    if !rest.is_empty() {
+        let around = around::<L, CHANNELS>(lanes, above, here, below, at);
+        let mut bytes = [0; ROOM];
+        lanes.store_bytes(sharpened(lanes, factors, around), &mut bytes);
+        rest.copy_from_slice(&bytes[..rest.len()]);
+    }
+}
+
+/// The bytes themselves, those above, below, to the left and to the right.
+#[inline(always)]
+fn around<L: Lanes, const CHANNELS: usize>(
+    lanes: L,
+    above: &[u8; COPY],
+    here: &[u8; COPY],
+    below: &[u8; COPY],
+    at: usize,
+) -> [L::Bytes; 5] {
+    [
+        lanes.load_bytes(&here[at..]),
+        lanes.load_bytes(&above[at..]),
+        lanes.load_bytes(&below[at..]),
+        lanes.load_bytes(&here[at - CHANNELS..]),
+        lanes.load_bytes(&here[at + CHANNELS..]),
+    ]
+}
+
+#[inline(always)]
+fn sharpened<L: Lanes>(
+    lanes: L,
+    factors: [L::Vector; 2],
+    [middle, up, down, left, right]: [L::Bytes; 5],
+) -> L::Bytes {
+    let plain = lanes.weigh::<1, 0>(middle, middle);
+    let middle_up = lanes.weigh::<4, -1>(middle, up);
+    let down_left = lanes.weigh::<-1, -1>(down, left);
+    let right = lanes.weigh::<-1, 0>(right, right);
+    let mut halves = plain;
+    for half in 0..2 {
+        let difference = lanes.add(lanes.add(middle_up[half], down_left[half]), right[half]);
+        let moved = lanes.multiply_high(lanes.shift_left(difference, 5), factors[half]);
+        halves[half] = lanes.add(plain[half], moved);
+    }
+    lanes.narrow_both(halves)
 }
 
 impl SpatialFilter for Sharpen {
@@ -108,8 +164,8 @@ impl SpatialFilter for Sharpen {
             return;
         }
         match raster.channels {
-            4 => self.rows::<L, 4>(lanes, raster),
-            _ => self.rows::<L, 3>(lanes, raster),
+            4 => self.bands::<L, 4>(lanes, raster),
+            _ => self.bands::<L, 3>(lanes, raster),
         }
     }
 }

@@ -32,6 +32,7 @@ impl SpatialFilter for Vignette {
         let across = shares(width, height, width * channels + ROOM, channels);
         let down = shares(height, width, height, 1);
         for (y, down) in down.into_iter().enumerate() {
+            lanes.fetch(raster.row((y + 1).min(height - 1)));
             match channels {
                 4 => self.row::<L, 4>(lanes, raster.row(y), &across, down),
                 _ => self.row::<L, 3>(lanes, raster.row(y), &across, down),
