@@ -1,0 +1,119 @@
+//! The memory that a picture takes is what the imaging room says: asked of the allocator, kind of file by kind of file.
+//!
+//! Each test is a process of its own under nextest. Under `cargo test` they take turns, and those that come later find buffers in stock.
+
+use std::io::Cursor;
+use std::sync::{Mutex, PoisonError};
+
+use image::{DynamicImage, ImageFormat, RgbImage};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use peak_alloc::PeakAlloc;
+use photo_app::imaging::{
+    Effort, ImagingError, Limits, RenderRequest, Watermark, filters, probe, render,
+};
+use photo_app::model::RenditionFormats;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+const LADDER: [u32; 5] = [160, 320, 640, 1_080, 2_048];
+const SIDES: (u32, u32) = (2_400, 1_600);
+
+fn picture() -> RgbImage {
+    let (width, height) = SIDES;
+    RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([(x / 12) as u8, (y / 8) as u8, (x * y / 4_096) as u8])
+    })
+}
+
+fn jpeg(progressive: bool) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 85);
+    encoder.set_progressive(progressive);
+    encoder.set_sampling_factor(SamplingFactor::R_4_4_4);
+    encoder
+        .encode(&picture(), SIDES.0 as u16, SIDES.1 as u16, ColorType::Rgb)
+        .expect("a picture can be encoded");
+    file
+}
+
+fn stored(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).expect("a picture can be encoded");
+    file.into_inner()
+}
+
+/// Renders the ladder and compares what that took with what is stated; `bytes_per_pixel` is what decoding takes at most.
+fn check(file: impl FnOnce() -> Vec<u8>, bytes_per_pixel: usize, cores: usize) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = file();
+    let request = RenderRequest {
+        bytes: &file,
+        filter: filters::by_name("matinee").expect("a look of the table"),
+        strength: 100,
+        watermark: Watermark::Tiled,
+        widths: &LADDER,
+        formats: RenditionFormats::Jpeg,
+        limits: Limits::default(),
+        effort: Effort { cores, cancelled: None },
+    };
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let made = render(&request).expect("a picture can be rendered");
+    let taken = ALLOCATOR.peak_usage() - before;
+    assert_eq!(made.len(), LADDER.len());
+    // Three pictures of the widest size, files and scratch space of less than one; with several cores two thirds of one more.
+    let widest = made.iter().map(|made| made.width * made.height * 3).max().unwrap_or(0) as usize;
+    let beside = widest * 4 + if cores > 1 { widest * 2 / 3 } else { 0 };
+    let decoded = SIDES.0 as usize * SIDES.1 as usize * bytes_per_pixel;
+    let bound = decoded + beside;
+    assert!(taken <= bound, "{taken} bytes, stated are {bound}");
+    // And the allocator was really asked: one picture of the widest size is there in any case.
+    assert!(taken >= widest, "{taken} bytes");
+}
+
+#[test]
+fn baseline_jpegs_keep_to_the_bound() {
+    check(|| jpeg(false), 3, 1);
+}
+
+#[test]
+fn baseline_jpegs_on_two_cores_keep_to_the_bound() {
+    check(|| jpeg(false), 3, 2);
+}
+
+#[test]
+fn progressive_jpegs_keep_to_the_bound() {
+    check(|| jpeg(true), 9, 1);
+}
+
+#[test]
+fn pngs_keep_to_the_bound() {
+    check(|| stored(picture().into(), ImageFormat::Png), 14, 1);
+}
+
+#[test]
+fn deep_pngs_with_alpha_keep_to_the_bound() {
+    let deep = || DynamicImage::ImageRgba16(DynamicImage::from(picture()).to_rgba16());
+    check(|| stored(deep(), ImageFormat::Png), 14, 1);
+}
+
+#[test]
+fn webps_keep_to_the_bound() {
+    check(|| stored(picture().into(), ImageFormat::WebP), 14, 1);
+}
+
+/// A header is enough to refuse a picture that would take too much.
+#[test]
+fn a_giant_is_refused_before_it_takes_memory() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = stored(DynamicImage::new_luma8(20_000, 2_001), ImageFormat::Png);
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let refused = probe(&file, &Limits::default());
+    assert!(matches!(refused, Err(ImagingError::TooManyPixels { .. })), "{refused:?}");
+    let taken = ALLOCATOR.peak_usage() - before;
+    assert!(taken < 1 << 20, "{taken} bytes");
+}
