@@ -3,7 +3,7 @@
 //! Whole or not at all: a truncated file is an error, never a picture with a grey area (a progressive or rare JPEG that ends early, but
 //! in good order, is shown as far as it goes: zune-jpeg does not tell). Memory is bounded by the limits that
 //! were checked on the headers and are handed to the decoders again: per megapixel 3 MB for a baseline JPEG, 9 MB for a
-//! progressive one, at most 14 MB for a 16-bit PNG with alpha. Transparent pictures are laid on white.
+//! progressive one, at most 15 MB for a progressive one in printing inks and 14 MB for a 16-bit PNG with alpha. Transparent pictures are laid on white.
 //! `resize` gets the pixels next, still as they were stored; `orient` turns them afterwards.
 
 use std::io::Cursor;
@@ -20,6 +20,7 @@ use zune_jpeg::JpegDecoder;
 
 use super::buffers::Workbench;
 use super::probe::JpegSegments;
+use super::profile::InksToSrgb;
 use super::{ImagingError, Limits, Probe, jpeg};
 use crate::model::PictureFormat;
 
@@ -120,6 +121,16 @@ fn whole_jpeg(
     let mut picture = bench.picture(width, height);
     // The memory may hold another person's picture: should the decoder ever leave a pixel unwritten, it must not show.
     picture.fill(0);
+    if let Some(space @ (ColorSpace::CMYK | ColorSpace::YCCK)) = decoder.input_colorspace()
+        && let Some(to_srgb) = InksToSrgb::embedded(bytes)
+    {
+        decoder.set_options(options.jpeg_set_out_colorspace(space));
+        let mut inks = vec![0; width as usize * height as usize * 4];
+        decoder.decode_into(&mut inks).map_err(|error| damaged(&error))?;
+        let failed = || damaged(&"its colour profile does not fit it");
+        to_srgb.apply(&mut inks, space == ColorSpace::YCCK, &mut picture).ok_or_else(failed)?;
+        return Ok(picture);
+    }
     decoder.decode_into(&mut picture).map_err(|error| damaged(&error))?;
     Ok(picture)
 }

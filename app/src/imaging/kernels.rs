@@ -88,11 +88,6 @@ enum Weights {
 }
 
 impl Program {
-    /// How many steps are left after joining.
-    pub fn step_count(&self) -> usize {
-        self.steps.len()
-    }
-
     /// The steps for so many channels.
     fn steps(&self, channels: usize) -> impl Iterator<Item = &FixedStep> {
         let on_white = if channels == 3 { self.on_white.as_ref() } else { None };

@@ -2,8 +2,8 @@
 //!
 //! Renditions carry no profile, and browsers take such pictures for sRGB. A picture in another space (Display P3 of phones, Adobe RGB of
 //! cameras, a grey gamma) is therefore converted with its embedded ICC profile, by moxcms, after the first resize, when it is small.
-//! A profile that cannot be read, or that does not fit the picture, is passed over, as browsers do. CMYK profiles are passed over
-//! too: the decoder has made RGB of the picture by then. The `pipeline` calls this between `resize` and `orient`.
+//! A profile that cannot be read, or that does not fit the picture, is passed over, as browsers do. The `pipeline` calls this between
+//! `resize` and `orient`; for CMYK, [`InksToSrgb`], `decode` does it, since the inks are gone afterwards.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,6 +101,60 @@ impl ToSrgb {
         }
         Some(())
     }
+}
+
+/// The way from the printing inks of a JPEG with a CMYK profile to sRGB.
+pub struct InksToSrgb {
+    executor: Arc<dyn TransformExecutor<u8> + Send + Sync>,
+}
+
+impl InksToSrgb {
+    /// From the JPEG's embedded profile; none where there is none for inks, or none that can be used.
+    pub fn embedded(bytes: &[u8]) -> Option<Self> {
+        // As for `ToSrgb`: a panic in there means an unusable profile.
+        catch_unwind(AssertUnwindSafe(|| {
+            let icc = jpeg_profile(bytes).filter(|icc| icc.len() <= PROFILE_BYTES_MAX)?;
+            let profile = ColorProfile::new_from_slice(&icc).ok()?;
+            if profile.color_space != DataColorSpace::Cmyk {
+                return None;
+            }
+            let options = TransformOptions::default();
+            let srgb = ColorProfile::new_srgb();
+            // Four channels, whatever the layout calls them.
+            let executor = profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options);
+            Some(Self { executor: executor.ok()? })
+        }))
+        .unwrap_or(None)
+    }
+
+    /// Fills the picture from what is stored for its pixels, four bytes each: inks as Adobe's programs store them, 255 being none, or
+    /// (YCCK) the first three of them turned into luma and chroma. None when the transform fails.
+    pub fn apply(&self, stored: &mut [u8], ycck: bool, picture: &mut RgbImage) -> Option<()> {
+        let width = picture.width() as usize;
+        if width == 0 {
+            return Some(());
+        }
+        let rows = stored.chunks_exact_mut(width * 4).zip(picture.chunks_exact_mut(width * 3));
+        for (stored, pixels) in rows {
+            for pixel in stored.as_chunks_mut::<4>().0 {
+                let [a, b, c, key] = *pixel;
+                // What YCbCr gives are the inks, since the complement of what is stored was turned.
+                let inks = if ycck { ycc_to_rgb([a, b, c]) } else { [255 - a, 255 - b, 255 - c] };
+                *pixel = [inks[0], inks[1], inks[2], 255 - key];
+            }
+            self.executor.transform(stored, pixels).ok()?;
+        }
+        Some(())
+    }
+}
+
+/// YCbCr as JFIF defines it (BT.601, full range).
+fn ycc_to_rgb(ycc: [u8; 3]) -> [u8; 3] {
+    let [y, cb, cr] = ycc.map(f32::from);
+    let (cb, cr) = (cb - 128.0, cr - 128.0);
+    // `as` saturates.
+    [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb]
+        .map(|value| value.round() as u8)
 }
 
 /// The profile of a JPEG: APP2 segments with a number and a count, put together in their order.
