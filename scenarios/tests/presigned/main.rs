@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use image::ImageFormat;
 use photo_app::assets::conformance;
 use photo_app::assets::s3::{S3Assets, S3Slots};
+use photo_app::assets::slots::Slots as _;
 
 use crate::site::{BUCKET, Person, Site, location, picture, text};
 
