@@ -84,6 +84,28 @@ async fn a_file_of_another_kind_is_refused_before_it_is_sent() {
     .await;
 }
 
+/// The server finds out what it is, as it does for every form.
+#[tokio::test]
+async fn a_file_whose_kind_the_browser_cannot_tell_comes_with_the_form() {
+    let (site, _) = Site::start_presigned().await;
+    with_browser(async move |browser| {
+        site.sign_up(&browser, "anna").await;
+        browser.open(&site.at("/upload"), 1280, 800).await;
+        let choose = "return (async () => { const canvas = new OffscreenCanvas(480, 320); \
+             canvas.getContext('2d').fillRect(0, 0, 480, 320); \
+             const blob = await canvas.convertToBlob({ type: 'image/png' }); \
+             const files = new DataTransfer(); files.items.add(new File([blob], 'hills')); \
+             const input = document.querySelector('#picture'); input.files = files.files; \
+             input.dispatchEvent(new Event('change', { bubbles: true })); \
+             return files.files[0].type; })()";
+        assert_eq!(browser.script(choose).await, "");
+        browser.press("form.upload .button.large").await;
+        browser.until_at(|path| path.starts_with("/p/")).await;
+        assert!(site.state.telemetry.counters.get("assets.received_bytes") > 0);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn without_a_script_the_form_brings_the_picture() {
     let (site, _) = Site::start_presigned().await;

@@ -46,7 +46,13 @@ async fn from_a_slot_to_a_published_photo() {
     let allowed = format!("connect-src 'self' {};", site.store_url);
     assert!(policy.contains(&allowed), "{policy}");
     let sent = picture(960, 640, ImageFormat::Jpeg);
+    let calls = || {
+        let counters = site.state.telemetry.counters.snapshot();
+        counters.iter().filter(|(name, _)| name.starts_with("store.")).map(|(_, n)| n).sum::<u64>()
+    };
+    let before = calls();
     let upload = anna.uploaded(&sent, "image/jpeg").await;
+    assert_eq!(calls() - before, 1, "a slot asks the database for its user, and for nothing else");
     assert_eq!(site.keys("uploads").await.len(), 1);
     let answer = anna.publish(&upload, "Hills in the morning").await;
     assert_published(&site, &anna, &answer).await;
