@@ -88,6 +88,8 @@ module "assets" {
   count  = var.assets == "s3" ? 1 : 0
   source = "./modules/assets"
   bucket = "${var.bucket_prefix}-${var.stage}-pictures"
+  # The only address of the app's pages.
+  upload_origins = [module.web.url]
 }
 
 module "cache" {

@@ -75,5 +75,7 @@ plant "an action too many"             $m/web/main.tf           's/"sqs:SendMess
 plant "engine family"                  $m/mysql/main.tf         's/family = "mysql8.4"/family = "mysql8.0"/'                   check "module mysql"
 plant "drained for too short"          terraform/main.tf        's/deregistration_delay_s = var.shutdown_grace_s/deregistration_delay_s = 1/' settings a_job_is_hidden
 plant "originals public"               $m/assets/main.tf        's#arn}/renditions/\*"\]#arn}/*"]#'                            check "module assets"
+plant "uploads from anybody's pages"   $m/assets/main.tf        's/allowed_origins = .*/allowed_origins = ["*"]/'                      check "module assets"
+plant "uploads in a worker's hands"    $m/worker/main.tf        's#/renditions/\*"\]#/renditions/*", "${var.assets_bucket_arn}/uploads/*"]#' check "module worker"
 echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]

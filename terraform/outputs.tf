@@ -30,6 +30,8 @@ output "expected_settings" {
     store_nodes = tostring(var.database_nodes)
     sessions    = local.raw_settings.web["PHOTO_APP_SESSIONS"]
     renditions  = local.raw_settings.web["PHOTO_APP_RENDITIONS"]
+    # Named after what it depends on; local pictures take no uploads from browsers.
+    assets_uploads = lookup(local.raw_settings.web, "PHOTO_APP_UPLOADS", "app")
   }
 }
 

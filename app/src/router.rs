@@ -22,7 +22,8 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::error::{AppError, Failure, log_failure};
 use crate::routes::{
-    account, assets, explore, health, home, people, photo, social, static_files, upload, versions,
+    account, assets, explore, health, home, people, photo, slots, social, static_files, upload,
+    versions,
 };
 use crate::state::AppState;
 use crate::telemetry::RouteInstruments;
@@ -102,6 +103,7 @@ pub fn router(state: &AppState) -> Router {
     r.post(s, "/p/{photo}/publish", "publish", versions::publish);
     r.post(s, "/p/{photo}/delete", "delete", photo::delete);
     r.get(s, "/upload", "upload_page", upload::page);
+    r.post(s, "/upload/slots", "upload_slot", slots::open);
     r.get(s, "/signup", "signup_page", account::signup_page);
     r.post(s, "/signup", "signup", account::signup);
     r.get(s, "/login", "login_page", account::login_page);
@@ -146,7 +148,10 @@ fn finish(routes: Routes, state: &AppState) -> Router {
         state: state.clone(),
         labels: Arc::new(routes.labels),
         other: state.telemetry.route("other"),
-        content_security_policy: content_security_policy(state.config.assets_public_url.as_deref()),
+        content_security_policy: content_security_policy(
+            state.config.assets_public_url.as_deref(),
+            state.slots.as_ref().map(|slots| slots.origin()),
+        ),
     };
     // Pages and data shrink; pictures are compressed already. Speed before size: the CPU is the scarcer of the two.
     let worth_it = SizeAbove::new(COMPRESS_BYTES_MIN)
@@ -284,15 +289,17 @@ impl Observer {
     }
 }
 
-/// Scripts, styles and forms from here only; pictures also from the CDN and from what a person is about to upload.
-fn content_security_policy(assets_public_url: Option<&str>) -> HeaderValue {
+/// Scripts, styles and forms from here only; pictures also from the CDN and from what a person is about to upload; scripts talk to this
+/// server, and to the store that uploads are put into by the browser itself.
+fn content_security_policy(assets_public_url: Option<&str>, slots: Option<&str>) -> HeaderValue {
     let origin = assets_public_url.and_then(|url| {
         let uri = url.parse::<http::Uri>().ok()?;
         Some(format!(" {}://{}", uri.scheme_str()?, uri.authority()?))
     });
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; \
          img-src 'self' blob: data:{}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        slots.map(|slots| format!(" {slots}")).unwrap_or_default(),
         origin.unwrap_or_default()
     );
     HeaderValue::from_str(&policy).expect("a URL that parsed holds no control characters")
@@ -359,8 +366,17 @@ mod tests {
 
     #[test]
     fn pictures_may_come_from_the_cdn() {
-        let policy = content_security_policy(Some("http://127.0.0.1:9000/bucket"));
+        let policy = content_security_policy(Some("http://127.0.0.1:9000/bucket"), None);
         let policy = policy.to_str().unwrap_or_default();
         assert!(policy.contains("img-src 'self' blob: data: http://127.0.0.1:9000;"), "{policy}");
+        assert!(policy.contains("connect-src 'self';"), "{policy}");
+    }
+
+    #[test]
+    fn scripts_talk_to_the_store_only_where_it_takes_uploads() {
+        let policy = content_security_policy(None, Some("https://b.s3.eu-north-1.amazonaws.com"));
+        let policy = policy.to_str().unwrap_or_default();
+        let allowed = "connect-src 'self' https://b.s3.eu-north-1.amazonaws.com; img-src";
+        assert!(policy.contains(allowed), "{policy}");
     }
 }

@@ -11,14 +11,15 @@ use tokio::sync::Semaphore;
 
 use crate::assets::Assets;
 use crate::assets::local::LocalAssets;
-use crate::assets::s3::S3Assets;
+use crate::assets::s3::{S3Assets, S3Slots};
+use crate::assets::slots::Slots;
 use crate::cache::Cache;
 use crate::cache::moka::MokaCache;
 use crate::cache::none::NoCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{
-    AssetsSetting, CacheSetting, Config, JobsSetting, SessionsSetting, StoreSetting,
+    AssetsSetting, CacheSetting, Config, JobsSetting, SessionsSetting, StoreSetting, UploadsSetting,
 };
 use crate::imaging::Limits;
 use crate::jobs::JobQueue;
@@ -37,7 +38,7 @@ use crate::store::replicated::ReplicatedStore;
 use crate::store::sharded::ShardedStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CountHook, Store};
-use crate::telemetry::{CountedAssets, CountedJobs, Counters, Telemetry};
+use crate::telemetry::{CountedAssets, CountedJobs, CountedSlots, Counters, Telemetry};
 
 /// Uploads in memory at once: times the largest upload this bounds what pictures may take (8 x 20 MiB = 160 MiB).
 /// Further uploads wait for a place within the request's time limit.
@@ -59,6 +60,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The pictures.
     pub assets: Arc<dyn Assets>,
+    /// Where browsers put uploads themselves; none where this server carries their bytes.
+    pub slots: Option<Arc<dyn Slots>>,
     /// Answers kept near (the store uses it; here for health checks).
     pub cache: Arc<dyn Cache>,
     /// Hands over work.
@@ -118,8 +121,11 @@ impl AppState {
                 Arc::new(CachedStore::counting(Arc::new(counted), cache.clone(), hook))
             }
         };
-        let assets = connect_assets(&config).await?;
+        let (assets, slots) = connect_assets(&config).await?;
         let assets: Arc<dyn Assets> = Arc::new(CountedAssets::new(assets, counters.clone()));
+        let slots = slots.map(|slots| -> Arc<dyn Slots> {
+            Arc::new(CountedSlots::new(slots, counters.clone()))
+        });
         let limits = Limits { pixels_max: config.upload_pixels_max, ..Limits::default() };
         let renderer =
             Arc::new(Renderer::new(store.clone(), assets.clone(), clock.clone(), limits));
@@ -142,6 +148,7 @@ impl AppState {
             config: Arc::new(config),
             store,
             assets,
+            slots,
             cache,
             jobs,
             sessions,
@@ -165,7 +172,7 @@ impl AppState {
 pub async fn seed(config: &Config, options: &SeedOptions) -> anyhow::Result<Manifest> {
     migrate(config).await?;
     let store = connect_store(config).await?;
-    let assets = connect_assets(config).await?;
+    let (assets, _) = connect_assets(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sessions = match config.sessions {
         // They would end with this process.
@@ -244,23 +251,35 @@ fn count(counters: &Arc<Counters>) -> CountHook {
     Arc::new(move |name| counters.add(name, 1))
 }
 
-async fn connect_assets(config: &Config) -> anyhow::Result<Arc<dyn Assets>> {
+/// The pictures' place, and its slots if browsers put uploads there themselves.
+async fn connect_assets(
+    config: &Config,
+) -> anyhow::Result<(Arc<dyn Assets>, Option<Arc<dyn Slots>>)> {
     let public_url = config.assets_public_url.as_deref();
-    Ok(match &config.assets {
+    match &config.assets {
         AssetsSetting::Local { dir } => {
             let prefix = match public_url {
                 Some(url) => format!("{url}{LOCAL_ASSETS_PREFIX}"),
                 None => LOCAL_ASSETS_PREFIX.to_owned(),
             };
             let assets = LocalAssets::open(dir, &prefix);
-            Arc::new(assets.with_context(|| format!("cannot use the folder {}", dir.display()))?)
+            let assets = assets.with_context(|| format!("cannot use the folder {}", dir.display()));
+            Ok((Arc::new(assets?), None))
         }
-        AssetsSetting::S3 { endpoint, bucket } => {
+        AssetsSetting::S3 { endpoint, bucket, uploads } => {
             let public_url = public_url.unwrap_or_default();
             let assets = S3Assets::connect(endpoint.as_deref(), bucket, public_url).await;
-            Arc::new(assets.with_context(|| format!("cannot use the bucket {bucket}"))?)
+            let assets = assets.with_context(|| format!("cannot use the bucket {bucket}"))?;
+            let slots: Option<Arc<dyn Slots>> = match uploads {
+                UploadsSetting::App => None,
+                UploadsSetting::Presigned => {
+                    let slots = S3Slots::of(assets.clone()).await;
+                    Some(Arc::new(slots.context("cannot sign addresses for uploads")?))
+                }
+            };
+            Ok((Arc::new(assets), slots))
         }
-    })
+    }
 }
 
 async fn connect_cache(config: &Config) -> anyhow::Result<Arc<dyn Cache>> {

@@ -108,6 +108,8 @@ pub async fn leftovers(state: &AppState, cursor: &mut Option<String>) -> Result<
         let (photo, made_ms) = match key {
             AssetKey::Original { photo, .. } => (photo, photo.unix_ms()),
             AssetKey::Rendition { photo, version, .. } => (photo, version.unix_ms()),
+            // Not listed; the store's own rule removes it.
+            AssetKey::Upload { .. } => continue,
         };
         if i64::try_from(made_ms).is_ok_and(|made_ms| made_ms > old_ms) {
             continue;
@@ -122,6 +124,7 @@ pub async fn leftovers(state: &AppState, cursor: &mut Option<String>) -> Result<
         let needed = match key {
             AssetKey::Original { .. } => !known.is_empty(),
             AssetKey::Rendition { version, .. } => known.iter().any(|one| one.id == version),
+            AssetKey::Upload { .. } => true,
         };
         if !needed {
             found.push(key);

@@ -20,6 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::assets::slots::{Arrived, Slot, Slots};
 use crate::assets::{AssetError, AssetKey, Assets, Listing};
 use crate::jobs::{Job, JobError, JobEvent, JobQueue};
 
@@ -155,6 +156,7 @@ impl Telemetry {
             "cache.miss",
             "cache.error",
             "assets.served_bytes",
+            "assets.received_bytes",
             "assets.put",
             "jobs.submitted",
             "jobs.done",
@@ -328,6 +330,37 @@ impl Assets for CountedAssets {
     }
     async fn ping(&self) -> Result<(), AssetError> {
         self.inner.ping().await
+    }
+}
+
+/// Counts what is kept from slots as what is put, which it takes the place of.
+pub struct CountedSlots {
+    inner: Arc<dyn Slots>,
+    counters: Arc<Counters>,
+}
+
+impl CountedSlots {
+    /// Wraps `inner`.
+    pub fn new(inner: Arc<dyn Slots>, counters: Arc<Counters>) -> Self {
+        Self { inner, counters }
+    }
+}
+
+#[async_trait]
+impl Slots for CountedSlots {
+    async fn open(&self, key: &AssetKey, total: u64, kind: &str) -> Result<Slot, AssetError> {
+        self.inner.open(key, total, kind).await
+    }
+    async fn look(&self, key: &AssetKey, bytes_max: u64) -> Result<Option<Arrived>, AssetError> {
+        self.inner.look(key, bytes_max).await
+    }
+    async fn keep(&self, key: &AssetKey, tag: &str, to: &AssetKey) -> Result<bool, AssetError> {
+        let kept = self.inner.keep(key, tag, to).await?;
+        self.counters.add("assets.put", u64::from(kept));
+        Ok(kept)
+    }
+    fn origin(&self) -> &str {
+        self.inner.origin()
     }
 }
 

@@ -150,6 +150,8 @@ pub struct UploadPage<'a> {
     pub megapixels_max: u64,
     /// The limit, for the script.
     pub bytes_max: u64,
+    /// Whether the script puts the picture into a slot of the object store.
+    pub presigned: bool,
 }
 
 /// Changes to one's own photo.

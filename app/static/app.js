@@ -1,5 +1,6 @@
 // What makes the pages nicer with a script; everything works without it.
-// Likes and follows without a reload, a live preview of the filters, the upload's progress, and waiting for a photo.
+// Likes and follows without a reload, a live preview of the filters, the upload's progress and its way past this server where there is
+// one, and waiting for a photo.
 "use strict";
 document.documentElement.classList.add("js");
 
@@ -174,49 +175,89 @@ function followUpload(form, compare) {
   drop.addEventListener("drop", (event) => take(event.dataTransfer.files));
   document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) take(event.clipboardData.files); });
 
-  form.addEventListener("submit", (event) => {
+  const bar = progress.querySelector("progress");
+  const words = progress.querySelector("span");
+  const button = form.querySelector("button.large");
+  const complain = (text) => {
+    progress.hidden = true;
+    button.disabled = false;
+    let mistake = document.querySelector("p.mistake");
+    if (!mistake) {
+      mistake = document.createElement("p");
+      mistake.className = "mistake";
+      mistake.setAttribute("role", "alert");
+      form.before(mistake);
+    }
+    mistake.textContent = text;
+    mistake.scrollIntoView({ block: "center" });
+  };
+  const showProgress = (sent) => {
+    const share = sent.lengthComputable ? Math.round(100 * sent.loaded / sent.total) : 0;
+    bar.value = share;
+    words.textContent = share < 100 ? `${share} %` : "Developing ...";
+  };
+
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const request = new XMLHttpRequest();
-    const bar = progress.querySelector("progress");
-    const words = progress.querySelector("span");
-    const button = form.querySelector("button.large");
     progress.hidden = false;
     button.disabled = true;
-    request.upload.addEventListener("progress", (sent) => {
-      const share = sent.lengthComputable ? Math.round(100 * sent.loaded / sent.total) : 0;
-      bar.value = share;
-      words.textContent = share < 100 ? `${share} %` : "Developing ...";
-    });
-    request.addEventListener("load", () => {
-      const path = request.responseURL ? new URL(request.responseURL).pathname : location.pathname;
-      if (path === "/login") {
-        complain("You have been logged out meanwhile. Log in again in another tab, then press Publish here: nothing is lost.");
-        return;
+    const file = input.files[0];
+    const data = new FormData(form);
+    // A file whose kind the browser cannot tell comes with the form: the server finds it out.
+    const bySlot = form.dataset.slots && file && file.type;
+    try {
+      if (bySlot) {
+        const slot = await openSlot(form.dataset.slots, file);
+        const kept = await send("PUT", slot.url, slot.headers, file, showProgress);
+        if (kept.status >= 400) throw new Told("The picture did not arrive. Please send it again.");
+        data.delete("picture");
+        data.set("upload", slot.upload);
       }
+      const answer = await send("POST", form.action, {}, data, bySlot ? null : showProgress);
+      const path = answer.responseURL ? new URL(answer.responseURL).pathname : location.pathname;
+      if (path === "/login") throw new Told(LOGGED_OUT);
       if (path !== location.pathname) {
-        location.href = request.responseURL;
+        location.href = answer.responseURL;
         return;
       }
-      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      const page = new DOMParser().parseFromString(answer.responseText, "text/html");
       const mistake = page.querySelector(".mistake") || page.querySelector(".lead");
       complain(mistake ? mistake.textContent : "The upload did not work. Please try again.");
-    });
-    request.addEventListener("error", () => complain("The connection broke off. Please send it again."));
-    const complain = (text) => {
-      progress.hidden = true;
-      button.disabled = false;
-      let mistake = document.querySelector("p.mistake");
-      if (!mistake) {
-        mistake = document.createElement("p");
-        mistake.className = "mistake";
-        mistake.setAttribute("role", "alert");
-        form.before(mistake);
-      }
-      mistake.textContent = text;
-      mistake.scrollIntoView({ block: "center" });
-    };
-    request.open("POST", form.action);
-    request.send(new FormData(form));
+    } catch (error) {
+      if (!(error instanceof Told)) console.error(error);
+      complain(error instanceof Told ? error.message : "The upload did not work. Please try again.");
+    }
+  });
+}
+
+const LOGGED_OUT = "You have been logged out meanwhile. Log in again in another tab, then press Publish here: nothing is lost.";
+
+// A mistake with a sentence for the person.
+class Told extends Error {}
+
+// Asks for a place in the object store that this file, and no other size or kind, may be put into.
+async function openSlot(url, file) {
+  const wanted = new URLSearchParams({ bytes: file.size, content_type: file.type });
+  const headers = { accept: "application/json" };
+  const answer = await fetch(url, { method: "POST", headers, body: wanted }).catch(() => {
+    throw new Told("The connection broke off. Please send it again.");
+  });
+  if (answer.redirected) throw new Told(LOGGED_OUT);
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Told(found.mistake || "The upload did not work. Please try again.");
+  return found;
+}
+
+// fetch tells nothing about what has been sent so far, hence the older way.
+function send(method, url, headers, body, showProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    if (showProgress) request.upload.addEventListener("progress", showProgress);
+    request.addEventListener("load", () => resolve(request));
+    request.addEventListener("error", () => reject(new Told("The connection broke off. Please send it again.")));
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(body);
   });
 }
 

@@ -108,6 +108,12 @@ run "its_parts_fit_together" {
     error_message = "A run needs plain addresses without a path."
   }
 
+  # Uploads.
+  assert {
+    condition     = alltrue([for one in module.assets : one.upload_origins == tolist([lower(output.url)])]) && (var.assets == "s3") == (lookup(local.settings.web, "PHOTO_APP_UPLOADS", "app") == "presigned")
+    error_message = "Where browsers put uploads into the bucket, it must be the app's own pages that may."
+  }
+
   # Roles.
   assert {
     condition     = length(setintersection(module.web.actions, ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"])) == 0

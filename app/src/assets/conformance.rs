@@ -1,12 +1,13 @@
-//! The promises of [`Assets`], as one list that judges every backend. Called by the tests of `local` and, against the
-//! stand-in, of `s3`.
+//! The promises of [`Assets`], as one list that judges every backend, and those of [`Slots`]. Called by the tests of `local` and, against
+//! the stand-in, of `s3`.
 
 use std::future::Future;
 
 use bytes::Bytes;
 
+use super::slots::{Slots, UploadId};
 use super::{AssetKey, Assets};
-use crate::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
+use crate::model::{PhotoId, PictureFormat, RenditionFormat, UserId, VersionId};
 
 /// Checks every promise; panics with the one that was broken. `make` opens the backend; it may hold other assets already.
 pub async fn check_all<A, F>(make: impl Fn() -> F)
@@ -39,6 +40,12 @@ fn rendition(photo: i64, width: u32) -> AssetKey {
 
 fn original(photo: i64, format: PictureFormat) -> AssetKey {
     AssetKey::Original { photo: PhotoId(photo), format }
+}
+
+/// The ids are those of a test, hence easily guessed.
+fn upload(author: i64, number: u32) -> AssetKey {
+    let id = format!("{number:032x}").parse::<UploadId>().expect("32 hex digits");
+    AssetKey::Upload { author: UserId(author), id }
 }
 
 /// Bytes that differ by seed; not compressible, all values occur.
@@ -93,6 +100,9 @@ async fn keys_do_not_collide(assets: &dyn Assets) {
         AssetKey::Rendition { photo, version: VersionId(9), width: 320, format: webp },
         original(4_000, PictureFormat::Jpeg),
         original(4_000, PictureFormat::Png),
+        upload(4_000, 1),
+        upload(4_000, 2),
+        upload(4_001, 1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assets.put(key, bytes(index as u32, 100)).await.expect("put");
@@ -109,7 +119,8 @@ async fn everything_is_listed_in_parts(assets: &dyn Assets) {
     let mut expected: Vec<AssetKey> = (0..7).map(|photo| rendition(6_000 + photo, 320)).collect();
     expected.extend((0..3).map(|photo| original(6_000 + photo, PictureFormat::Png)));
     expected.push(rendition(6_000, 1_080));
-    for key in &expected {
+    let unclaimed = [upload(6_000, 1), upload(6_001, 2)];
+    for key in expected.iter().chain(&unclaimed) {
         assets.put(key, bytes(4, 10)).await.expect("put");
     }
     expected.sort_by_key(AssetKey::path);
@@ -118,6 +129,8 @@ async fn everything_is_listed_in_parts(assets: &dyn Assets) {
         loop {
             let part = assets.list(after.as_deref(), limit).await.expect("list");
             assert!(part.keys.len() <= limit, "at most the limit");
+            let uploads = |key: &AssetKey| matches!(key, AssetKey::Upload { .. });
+            assert!(!part.keys.iter().any(uploads), "uploads are passed over");
             found.extend(part.keys);
             after = part.next;
             if after.is_none() {
@@ -128,7 +141,7 @@ async fn everything_is_listed_in_parts(assets: &dyn Assets) {
         found.sort_by_key(AssetKey::path);
         assert_eq!(found, expected, "each once, {limit} at a time");
     }
-    for key in &expected {
+    for key in expected.iter().chain(&unclaimed) {
         assets.delete(key).await.expect("delete");
     }
 }
@@ -176,4 +189,52 @@ fn public_urls_end_in_the_path(assets: &dyn Assets) {
     let url = assets.public_url(&key);
     assert!(url.ends_with(&format!("/{}", key.path())), "{url} ends in the key's path");
     assert!(!url.contains("//renditions"), "{url} joins its parts with one slash");
+}
+
+/// Checks every promise of slots whose store is `assets`, apart from what an address may do: that takes a client of HTTP.
+pub async fn check_slots(slots: &dyn Slots, assets: &dyn Assets) {
+    an_address_leads_into_the_store(slots).await;
+    a_look_sees_the_beginning(slots, assets).await;
+    only_what_was_looked_at_is_kept(slots, assets).await;
+}
+
+async fn an_address_leads_into_the_store(slots: &dyn Slots) {
+    let key = upload(8_000, 1);
+    let slot = slots.open(&key, 10, "image/png").await.expect("open");
+    assert!(slot.url.starts_with(&format!("{}/", slots.origin())), "{slot:?}");
+    assert!(slot.url.contains(&key.path()), "{slot:?}");
+    assert_eq!(slots.look(&key, 10).await.expect("look"), None, "an open slot is empty");
+}
+
+async fn a_look_sees_the_beginning(slots: &dyn Slots, assets: &dyn Assets) {
+    let key = upload(8_100, 1);
+    let sent = bytes(6, 1_000);
+    assets.put(&key, sent.clone()).await.expect("put");
+    for bytes_max in [1, 100, 1_000, 1_001] {
+        let found = slots.look(&key, bytes_max).await.expect("look").expect("it is there");
+        let expected = sent.slice(..sent.len().min(bytes_max as usize));
+        assert_eq!((found.bytes.clone(), found.bytes_total), (expected, 1_000), "{bytes_max}");
+        assert_eq!(found.is_whole(), bytes_max >= 1_000);
+    }
+    assets.put(&key, Bytes::new()).await.expect("put");
+    assert_eq!(slots.look(&key, 100).await.expect("look"), None, "nothing but a name is nothing");
+    assets.delete(&key).await.expect("delete");
+    assert_eq!(slots.look(&key, 100).await.expect("look"), None, "what was removed is not there");
+}
+
+async fn only_what_was_looked_at_is_kept(slots: &dyn Slots, assets: &dyn Assets) {
+    let (key, to) = (upload(8_200, 1), original(8_200, PictureFormat::Png));
+    assets.put(&key, bytes(1, 500)).await.expect("put");
+    let seen = slots.look(&key, 10).await.expect("look").expect("it is there");
+    assets.put(&key, bytes(2, 500)).await.expect("put");
+    assert!(!slots.keep(&key, &seen.tag, &to).await.expect("keep"), "something else lies there");
+    assert_eq!(assets.get(&to).await.expect("get"), None, "nothing was kept");
+    let seen = slots.look(&key, 10).await.expect("look").expect("it is there");
+    for _ in 0..2 {
+        assert!(slots.keep(&key, &seen.tag, &to).await.expect("keep"), "it can be kept again");
+    }
+    assets.delete(&key).await.expect("delete");
+    assert!(!slots.keep(&key, &seen.tag, &to).await.expect("keep"), "nothing is there to keep");
+    assert_eq!(assets.get(&to).await.expect("get"), Some(bytes(2, 500)), "what is kept stays");
+    assets.delete(&to).await.expect("delete");
 }

@@ -63,6 +63,7 @@ impl LocalAssets {
                 path.push(&*rendition_file(*width, *format));
                 path
             }
+            AssetKey::Upload { .. } => self.root.join(key.path()),
         }
     }
 
@@ -144,12 +145,14 @@ impl Assets for LocalAssets {
             // The version's folder and the photo's; the shard stays.
             AssetKey::Rendition { .. } => 2,
             AssetKey::Original { .. } => 0,
+            // Its author's.
+            AssetKey::Upload { .. } => 1,
         };
         self.blocking("delete", key, move |file| remove(file, folders)).await
     }
 
     fn public_url(&self, key: &AssetKey) -> String {
-        debug_assert!(key.is_public(), "no URL may lead to an original");
+        debug_assert!(key.is_public(), "no URL may lead to {}", key.path());
         format!("{}/{}", self.public_prefix, key.path())
     }
 
@@ -200,7 +203,9 @@ fn key_of(file: &Path) -> Option<AssetKey> {
     }
     let shard_name = parts.remove(1);
     let key = AssetKey::from_path(&parts.join("/"))?;
-    let (AssetKey::Original { photo, .. } | AssetKey::Rendition { photo, .. }) = key;
+    let (AssetKey::Original { photo, .. } | AssetKey::Rendition { photo, .. }) = key else {
+        return None;
+    };
     (shard(photo) == shard_name).then_some(key)
 }
 

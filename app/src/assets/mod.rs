@@ -1,19 +1,21 @@
-//! Where pictures live: originals (private) and renditions (public, immutable).
+//! Where pictures live: originals (private), renditions (public, immutable), and uploads that nobody has claimed yet.
 //!
 //! [`AssetKey`] decides path, content type and cache lifetime in one place, so that local files, S3, the CDN and the tests
 //! cannot disagree. Backends: `local` (files on this server), `s3` (an object store, with a CDN address in front if one is
-//! configured). Uploads continue in `jobs::renditions`.
+//! configured). `slots` is what only an object store can: uploads that go past this server. Uploads continue in `jobs::renditions`.
 
 pub mod conformance;
 pub mod local;
 pub mod s3;
+pub mod slots;
 
 use std::borrow::Cow;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
+use crate::model::{PhotoId, PictureFormat, RenditionFormat, UserId, VersionId};
+use slots::UploadId;
 
 /// The ladder of rendition widths in pixels; a photo gets each one up to its own width, and its own width under the name of the
 /// next one.
@@ -103,6 +105,13 @@ pub enum AssetKey {
         /// One of the version's formats.
         format: RenditionFormat,
     },
+    /// What somebody has put into a slot and no photo has claimed. Never public, and never listed: it goes by itself.
+    Upload {
+        /// Who may claim it.
+        author: UserId,
+        /// Which one.
+        id: UploadId,
+    },
 }
 
 impl AssetKey {
@@ -115,10 +124,11 @@ impl AssetKey {
             AssetKey::Rendition { photo, version, width, format } => {
                 format!("renditions/{photo}/{version}/{}", rendition_file(*width, *format))
             }
+            AssetKey::Upload { author, id } => format!("uploads/{author}/{id}"),
         }
     }
 
-    /// Reads back what [`AssetKey::path`] wrote; none for anything else.
+    /// Reads back what [`AssetKey::path`] wrote of an original or a rendition; none for anything else, uploads included.
     pub fn from_path(path: &str) -> Option<Self> {
         let mut parts = path.split('/');
         let key = match (parts.next()?, parts.next()?, parts.next(), parts.next()) {
@@ -149,13 +159,15 @@ impl AssetKey {
         match self {
             AssetKey::Original { format, .. } => format.content_type(),
             AssetKey::Rendition { format, .. } => format.picture_format().content_type(),
+            // Whatever its sender said, it has not been looked at.
+            AssetKey::Upload { .. } => "application/octet-stream",
         }
     }
 
-    /// The Cache-Control header: a rendition's bytes never change under its URL, an original is nobody's to keep.
+    /// The Cache-Control header: a rendition's bytes never change under its URL, an original or an upload is nobody's to keep.
     pub fn cache_control(&self) -> &'static str {
         match self {
-            AssetKey::Original { .. } => "private, no-store",
+            AssetKey::Original { .. } | AssetKey::Upload { .. } => "private, no-store",
             AssetKey::Rendition { .. } => "public, max-age=31536000, immutable",
         }
     }

@@ -64,6 +64,10 @@ pub struct RawSettings {
     /// The address pages link pictures to: the CDN's or the bucket's
     #[arg(long, value_name = "URL", env = "PHOTO_APP_ASSETS_PUBLIC_URL")]
     pub assets_public_url: Option<String>,
+    /// app | presigned: who carries the bytes of an upload into the object store, this server or the browser itself, to an
+    /// address that this server signs; `presigned` needs `--assets s3` and a store that browsers can reach [default: app]
+    #[arg(long, value_name = "KIND", env = "PHOTO_APP_UPLOADS")]
+    pub uploads: Option<String>,
     /// jpeg | jpeg-webp: the file formats of renditions; WebP is smaller and takes several times the CPU
     /// [default: jpeg-webp]
     #[arg(long, value_name = "KIND", env = "PHOTO_APP_RENDITIONS")]

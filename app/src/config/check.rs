@@ -9,7 +9,7 @@ use super::arguments::{RawSeed, RawSettings};
 use super::reader::{Checker, ConfigError};
 use super::{
     AssetsSetting, CacheSetting, ClientAddress, Config, JobsSetting, LogFormat, SeedConfig,
-    SessionsSetting, StoreSetting,
+    SessionsSetting, StoreSetting, UploadsSetting,
 };
 use crate::model::RenditionFormats;
 
@@ -78,6 +78,10 @@ impl Checker {
     }
 
     fn assets(&mut self, raw: &RawSettings) -> AssetsSetting {
+        let uploads = match self.word("--uploads", &raw.uploads, &["app", "presigned"]) {
+            "presigned" => UploadsSetting::Presigned,
+            _ => UploadsSetting::App,
+        };
         match self.word("--assets", &raw.assets, &["local", "s3"]) {
             "s3" => {
                 let because = "`--assets s3` needs the name of a bucket";
@@ -87,9 +91,14 @@ impl Checker {
                 AssetsSetting::S3 {
                     endpoint: self.http_url("--s3-endpoint", &raw.s3_endpoint),
                     bucket,
+                    uploads,
                 }
             }
             _ => {
+                if uploads == UploadsSetting::Presigned {
+                    let allowed = "only an object store takes uploads from browsers: use `--assets s3`, or `--uploads app`";
+                    self.wrong("--uploads", Some(uploads.as_str()), allowed);
+                }
                 let dir = raw.assets_dir.as_deref().unwrap_or("photo-app-data/assets");
                 if dir.is_empty() {
                     self.wrong(
@@ -363,6 +372,31 @@ mod tests {
         let text = ConfigError { mistakes }.to_string();
         assert!(text.contains("--cache `memcached`: use none, moka or redis"), "{text}");
         assert!(text.contains("`--store dynamodb` needs an endpoint"), "{text}");
+    }
+
+    #[test]
+    fn only_an_object_store_takes_uploads_from_browsers() {
+        let presigned = || RawSettings { uploads: some("presigned"), ..RawSettings::default() };
+        let found = mistakes(&presigned());
+        assert_eq!(found.len(), 1, "{found:?}");
+        let text = found[0].to_string();
+        assert!(
+            text.contains("--uploads `presigned`") && text.contains("use `--assets s3`"),
+            "{text}"
+        );
+        let in_a_bucket = RawSettings {
+            assets: some("s3"),
+            s3_bucket: some("photos"),
+            assets_public_url: some("http://cdn.test"),
+            ..presigned()
+        };
+        assert_eq!(mistakes(&in_a_bucket), []);
+        let config = Config::check(&in_a_bucket).expect("sound");
+        assert_eq!(config.settings()["assets_uploads"], "presigned");
+        let config = Config::check(&RawSettings::default()).expect("sound");
+        assert_eq!(config.settings()["assets_uploads"], "app");
+        let wrong = RawSettings { uploads: some("s3"), ..RawSettings::default() };
+        assert!(mistakes(&wrong)[0].to_string().contains("use app or presigned"));
     }
 
     #[test]

@@ -48,6 +48,22 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImagingError> {
     Ok(Probe { format, width, height, orientation })
 }
 
+/// The same from the beginning of a file, where that suffices: then the answer is that for the whole file. None when it depends on
+/// what follows: headers that go on, or a WebP, which may say behind its pixels which way up it is.
+pub fn probe_start(start: &[u8], limits: &Limits) -> Option<Result<Probe, ImagingError>> {
+    if start.len() < SIGNATURE_BYTES_MAX || kind_of(start) == Ok(PictureFormat::Webp) {
+        return None;
+    }
+    match probe(start, limits) {
+        // What is missing may be there.
+        Err(ImagingError::Damaged { .. }) => None,
+        found => Some(found),
+    }
+}
+
+/// No signature of a format reaches farther.
+const SIGNATURE_BYTES_MAX: usize = 12;
+
 struct Headers {
     format: PictureFormat,
     width: u32,

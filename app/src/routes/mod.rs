@@ -25,6 +25,7 @@ pub mod home;
 pub mod people;
 pub mod photo;
 pub mod renewal;
+pub mod slots;
 pub mod social;
 pub mod static_files;
 pub mod upload;

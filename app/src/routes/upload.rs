@@ -3,7 +3,8 @@
 //! Query budget: page 1 (`user`), upload 2 and what its job does (`user`, `add_photo`). The order is what keeps files and
 //! rows in step: original stored -> row added (preparing) -> job submitted. A crash leaves an original that nothing leads
 //! to, or a row that the sweep finishes. The body streams in under a limit and is held in memory once; `state` bounds how
-//! many at a time. Next: `jobs::renditions`.
+//! many at a time. In place of the picture the form may name an upload that a browser has put into a slot (`slots`): then the original is
+//! a copy made by the object store, in the same order, and the upload is removed last. Next: `jobs::renditions`.
 
 use axum::body::Bytes;
 use axum::extract::multipart::{Field, MultipartError};
@@ -12,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::photo::{remove_assets, words_mistake};
+use super::slots::{self, Seen};
 use super::versions::{account, checked_filter, new_version, submit};
 use super::{LoggedIn, clean, see_other};
 use crate::assets::AssetKey;
@@ -28,20 +30,55 @@ const MULTIPART_OVERHEAD_BYTES: u64 = 64 * 1024;
 /// A body over the limit is read on for this much, because a browser shows no answer before it has sent everything.
 const DRAIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// When nothing was chosen, or a file without a byte.
+pub(super) const NO_PICTURE: &str = "Choose a picture first: a JPEG, PNG or WebP file.";
+
 /// What was sent.
 #[derive(Debug, Default)]
 struct Sent {
     picture: Option<Bytes>,
+    upload: Option<String>,
     caption: String,
     alt: String,
     filter: String,
     strength: Option<String>,
 }
 
+/// Where the picture is.
+enum Source {
+    /// It came with the form.
+    Form(Bytes),
+    /// It lies in a slot.
+    Slot(Seen),
+}
+
 /// Why an upload is not accepted: a status and a sentence for the page.
-struct Refusal {
-    status: StatusCode,
-    message: String,
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+}
+
+/// Why there is no photo.
+pub(super) enum Stopped {
+    /// By a mistake that the page tells.
+    Refused(Refusal),
+    /// By a failure.
+    Failed(AppError),
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<AppError> for Stopped {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Invalid { message } => Self::Refused(Refusal::invalid(message)),
+            error => Self::Failed(error),
+        }
+    }
 }
 
 impl Refusal {
@@ -49,7 +86,7 @@ impl Refusal {
         Self { status, message: message.into() }
     }
 
-    fn invalid(message: impl Into<String>) -> Self {
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 }
@@ -82,6 +119,7 @@ fn show(
         megabytes_max: megabytes(state.config.upload_bytes_max),
         megapixels_max: state.config.upload_pixels_max / 1_000_000,
         bytes_max: state.config.upload_bytes_max,
+        presigned: state.slots.is_some(),
     };
     page_with(status, &page)
 }
@@ -99,28 +137,24 @@ pub async fn upload(
     let user = account(&state, &viewer).await?;
     let place = state.uploads.clone().acquire_owned().await;
     let place = place.map_err(|_| AppError::Busy("uploads have stopped"))?;
-    let (mut sent, outcome) = receive(&state, request).await;
-    if let Err(refusal) = outcome {
-        return show(&state, &user, &sent, Some(refusal));
-    }
-    let (photo, bytes, choice) = match check(&state, &user, &mut sent) {
-        Ok(checked) => checked,
-        Err(refusal) => return show(&state, &user, &sent, Some(refusal)),
-    };
-    let id = photo.id;
+    let (mut sent, received) = receive(&state, request).await;
     // In a task of its own: a browser that goes away, or a request that is given up, leaves nothing half done.
     let work = tokio::spawn(async move {
-        let outcome = keep(&state, photo, bytes, choice, user.plan).await;
-        drop(place);
-        (state, user, outcome)
-    });
-    let (state, user, outcome) = work.await?;
-    match outcome {
-        Ok(()) => Ok(see_other(&format!("/p/{id}"))),
-        Err(AppError::Invalid { message }) => {
-            show(&state, &user, &sent, Some(Refusal::invalid(message)))
+        let outcome = match received {
+            Ok(()) => publish(&state, &user, &mut sent).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        if let Some(upload) = &sent.upload {
+            slots::discard(&state, user.id, upload).await;
         }
-        Err(error) => Err(error),
+        drop(place);
+        (state, user, sent, outcome)
+    });
+    let (state, user, sent, outcome) = work.await?;
+    match outcome {
+        Ok(photo) => Ok(see_other(&format!("/p/{photo}"))),
+        Err(Stopped::Refused(refusal)) => show(&state, &user, &sent, Some(refusal)),
+        Err(Stopped::Failed(error)) => Err(error),
     }
 }
 
@@ -163,6 +197,7 @@ async fn receive(state: &AppState, request: Request) -> (Sent, Result<(), Refusa
         };
         match (name.as_str(), bytes) {
             ("picture", Some(bytes)) if bytes.len() as u64 <= bytes_max => {
+                state.telemetry.counters.add("assets.received_bytes", bytes.len() as u64);
                 sent.picture = Some(bytes);
             }
             ("picture", _) => outcome = outcome.and(Err(too_large(bytes_max))),
@@ -178,6 +213,7 @@ async fn receive(state: &AppState, request: Request) -> (Sent, Result<(), Refusa
                     "alt" => sent.alt = clean(&text),
                     "filter" => sent.filter = text,
                     "strength" => sent.strength = Some(text),
+                    "upload" => sent.upload = Some(text),
                     _ => {}
                 }
             }
@@ -220,7 +256,7 @@ fn broken(error: &MultipartError) -> Refusal {
     )
 }
 
-fn too_large(bytes_max: u64) -> Refusal {
+pub(super) fn too_large(bytes_max: u64) -> Refusal {
     let message = format!(
         "This file is larger than {} MB. Save a smaller copy and try again.",
         megabytes(bytes_max)
@@ -228,24 +264,30 @@ fn too_large(bytes_max: u64) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 
-/// From what was sent to a photo to be kept, or the first reason against it.
-fn check(
-    state: &AppState,
-    user: &User,
-    sent: &mut Sent,
-) -> Result<(Photo, Bytes, (&'static str, u8)), Refusal> {
+/// From what was sent to a photo that is kept, or the first reason against it.
+async fn publish(state: &AppState, user: &User, sent: &mut Sent) -> Result<PhotoId, Stopped> {
     let choice =
         checked_filter(&sent.filter, sent.strength.as_deref()).map_err(Refusal::invalid)?;
     if let Some(mistake) = words_mistake(&sent.caption, &sent.alt) {
-        return Err(Refusal::invalid(mistake));
+        return Err(Refusal::invalid(mistake).into());
     }
-    let bytes = match sent.picture.take() {
-        Some(bytes) if !bytes.is_empty() => bytes,
-        _ => return Err(Refusal::invalid("Choose a picture first: a JPEG, PNG or WebP file.")),
+    let (source, probe) = match (sent.picture.take(), &sent.upload) {
+        (Some(bytes), _) if !bytes.is_empty() => {
+            let probe = imaging::probe(&bytes, &state.limits)
+                .map_err(|error| Refusal::invalid(error.to_string()))?;
+            (Source::Form(bytes), probe)
+        }
+        (_, Some(upload)) => {
+            let seen = slots::look_at(state, user.id, upload).await?;
+            let probe = seen.probe;
+            (Source::Slot(seen), probe)
+        }
+        (_, None) => return Err(Refusal::invalid(NO_PICTURE).into()),
     };
-    let probe = imaging::probe(&bytes, &state.limits)
-        .map_err(|error| Refusal::invalid(error.to_string()))?;
-    Ok((new_photo(state, user, sent, &probe), bytes, choice))
+    let photo = new_photo(state, user, sent, &probe);
+    let id = photo.id;
+    keep(state, photo, source, choice, user.plan).await?;
+    Ok(id)
 }
 
 fn new_photo(state: &AppState, user: &User, sent: &Sent, probe: &Probe) -> Photo {
@@ -271,17 +313,22 @@ fn new_photo(state: &AppState, user: &User, sent: &Sent, probe: &Probe) -> Photo
 async fn keep(
     state: &AppState,
     mut photo: Photo,
-    bytes: Bytes,
+    source: Source,
     choice: (&str, u8),
     plan: Plan,
-) -> AppResult<()> {
+) -> Result<(), Stopped> {
     let version = new_version(state, &photo, choice, plan);
     photo.published_version = version.id;
     let original = AssetKey::Original { photo: photo.id, format: photo.format };
-    state.assets.put(&original, bytes).await?;
+    match source {
+        Source::Form(bytes) => {
+            state.assets.put(&original, bytes).await.map_err(AppError::from)?;
+        }
+        Source::Slot(seen) => slots::keep(state, &seen, &original).await?,
+    }
     if let Err(error) = state.store.add_photo(&photo, &version).await {
         remove_assets(state, &photo, &[]).await;
-        return Err(error.into());
+        return Err(AppError::from(error).into());
     }
     let Err(error) = submit(state, &version).await else { return Ok(()) };
     match state.store.delete_photo(photo.id).await {
@@ -292,5 +339,5 @@ async fn keep(
             tracing::warn!(photo.id = %photo.id, cause, "a failed photo was left behind");
         }
     }
-    Err(error)
+    Err(error.into())
 }

@@ -6,6 +6,7 @@ mod seeds;
 mod targets;
 
 use photo_app::imaging::jpeg::Frame;
+use photo_app::imaging::probe::probe_start;
 use photo_app::imaging::{decode, probe};
 use photo_app::model::PictureFormat;
 
@@ -45,6 +46,31 @@ fn seeds_are_the_pictures_that_their_names_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Uploads that lie in the object store are judged by their beginning: it may leave the question open, but never answers another way than
+/// the whole file would.
+#[test]
+fn the_beginning_of_a_file_is_judged_as_the_whole() {
+    let mut answered = 0;
+    for (name, bytes) in seeds::pictures() {
+        let whole = probe(&bytes, &targets::LIMITS);
+        // Each length up to 1 KiB, where headers are, and then some.
+        let lengths = (0..bytes.len()).filter(|length| *length < 1_024 || length % 997 == 0);
+        for length in lengths {
+            if let Some(found) = probe_start(&bytes[..length], &targets::LIMITS) {
+                assert_eq!(found, whole, "{name}, the first {length} bytes");
+                answered += 1;
+            }
+        }
+        let format = whole.as_ref().ok().map(|found| found.format);
+        let has_end = !name.contains("-cut.");
+        if has_end && matches!(format, Some(PictureFormat::Jpeg | PictureFormat::Png)) {
+            let nearly = &bytes[..bytes.len() - 1];
+            assert_eq!(probe_start(nearly, &targets::LIMITS), Some(whole), "{name}");
+        }
+    }
+    assert!(answered > 1_000, "only {answered} beginnings were enough");
 }
 
 #[test]

@@ -74,6 +74,25 @@ async fn bad_pictures_are_refused_with_a_reason_and_leave_nothing() {
     }
 }
 
+/// Files on this server take no uploads from browsers; with an object store see scenarios/tests/presigned.rs.
+#[tokio::test]
+async fn without_an_object_store_there_are_no_slots() {
+    let site = Site::start("memory").await;
+    let mut anna = site.person("anna").await;
+    let wanted = [("bytes", "1000"), ("content_type", "image/png")];
+    assert_eq!(anna.post("/upload/slots", &wanted).await.status, StatusCode::NOT_FOUND);
+    let page = anna.get("/upload").await;
+    assert!(!page.text().contains("data-slots"), "the page's script would ask for one");
+    assert!(page.header("content-security-policy").contains("connect-src 'self';"));
+    // A form that names an upload all the same.
+    let named = "--b\r\nContent-Disposition: form-data; name=\"upload\"\r\n\r\n\
+                 0123456789abcdef0123456789abcdef\r\n--b--\r\n";
+    let headers = [("content-type", "multipart/form-data; boundary=b")];
+    let answer = anna.send(Method::POST, "/upload", &headers, named.into()).await;
+    answer.assert_says(422, "The picture did not arrive. Choose it again.");
+    assert_nothing_left(&site).await;
+}
+
 #[tokio::test]
 async fn a_file_over_the_limit_is_refused_on_the_page() {
     let limit = |raw: &mut RawSettings| raw.upload_bytes_max = Some("200000".to_owned());

@@ -127,6 +127,7 @@ mod tests {
         assert!(declares("store", "worker.store"));
         assert!(declares("worker", "worker.store"));
         assert!(declares("cache", "web.cache_bytes_max"));
+        assert!(declares("assets", "web.assets_uploads"));
         assert!(declares("web_count", "balancer.upstreams"));
         assert!(!declares("worker_count", "balancer.upstreams"));
         assert!(!declares("job", "web.jobs"));

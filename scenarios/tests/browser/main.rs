@@ -1,12 +1,13 @@
 //! What people see, in a real browser: headless Chromium, driven over WebDriver. `browser` starts and stops it, `site` is an
 //! app to look at, `report` opens a report from disk, `accessibility` has axe-core judge every page,
-//! `pages` walks through the app as people do, `uploads` hands pictures over in every way, `parity` compares what the
-//! filters promise with what is saved.
+//! `pages` walks through the app as people do, `uploads` hands pictures over in every way, `presigned` past the web server, `parity`
+//! compares what the filters promise with what is saved.
 
 mod accessibility;
 mod browser;
 mod pages;
 mod parity;
+mod presigned;
 mod report;
 mod site;
 mod uploads;

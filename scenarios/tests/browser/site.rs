@@ -1,14 +1,24 @@
 //! A photo app on a free port, with what a page needs to have something to show.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
+use axum::extract::Request;
+use axum::http::{Method, header};
+use axum::middleware::{Next, from_fn};
 use image::ImageEncoder as _;
+use lightmeter::cluster::standins::s3::serve;
+use lightmeter::cluster::standins::s3_disk::Disk;
+use photo_app::aws::{CallLimits, sdk_config};
 use photo_app::config::Config;
 use photo_app::config::arguments::RawSettings;
 use photo_app::imaging::landscape;
 use photo_app::state::AppState;
 use photo_app::{router, server};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::browser::Browser;
@@ -16,32 +26,83 @@ use crate::browser::Browser;
 /// Long enough for every rule, short enough to type.
 pub const PASSWORD: &str = "a quiet afternoon";
 
-/// A running app with SQLite and local files; it ends with its owner.
+/// The bucket of a site that has one.
+const BUCKET: &str = "photos";
+
+/// A running app with SQLite, and local files or a bucket; it ends with its owner.
 pub struct Site {
+    /// What the app knows.
+    pub state: AppState,
     url: String,
     folder: TempDir,
+    body_bytes_max: Arc<AtomicU64>,
+    stop: CancellationToken,
     _stop: DropGuard,
 }
 
 impl Site {
     /// A site without anybody on it.
     pub async fn start() -> Site {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), |_| {}).await
+    }
+
+    /// The same with its pictures in the S3 stand-in, which takes uploads from the site's pages as S3 would; and the stand-in's address.
+    pub async fn start_presigned() -> (Site, String) {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let disk = Disk::open(folder.path().join("s3")).expect("a folder can be opened");
+        disk.create_bucket(BUCKET).expect("a bucket can be made");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let store_url = format!("http://{}", listener.local_addr().expect("an address"));
+        let site = Self::start_in(folder, |raw| {
+            raw.assets = Some("s3".to_owned());
+            raw.s3_endpoint = Some(store_url.clone());
+            raw.s3_bucket = Some(BUCKET.to_owned());
+            raw.assets_public_url = Some(format!("{store_url}/{BUCKET}"));
+            raw.uploads = Some("presigned".to_owned());
+        });
+        let site = site.await;
+        tokio::spawn(serve(listener, Arc::new(disk), site.stop.clone()));
+        site.allow_uploads_into(&store_url).await;
+        (site, store_url)
+    }
+
+    /// Gives the bucket the rule that terraform/modules/assets gives it.
+    async fn allow_uploads_into(&self, store_url: &str) {
+        let config = sdk_config(Some(store_url), CallLimits::SMALL).await;
+        let config = aws_sdk_s3::config::Builder::from(&config.expect("a sound endpoint"));
+        let client = aws_sdk_s3::Client::from_conf(config.force_path_style(true).build());
+        let rule = CorsRule::builder().allowed_methods("PUT").allowed_origins(&self.url);
+        let rule = rule.allowed_headers("content-type").build().expect("a rule");
+        let rules = CorsConfiguration::builder().cors_rules(rule).build().expect("rules");
+        let put = client.put_bucket_cors().bucket(BUCKET).cors_configuration(rules);
+        put.send().await.expect("the bucket takes rules");
+    }
+
+    async fn start_in(folder: TempDir, change: impl FnOnce(&mut RawSettings)) -> Site {
         let path = |name: &str| Some(folder.path().join(name).display().to_string());
-        let raw = RawSettings {
+        let mut raw = RawSettings {
             store: Some("sqlite".to_owned()),
             store_url: path("photos.db"),
             assets_dir: path("assets"),
             ..RawSettings::default()
         };
+        change(&mut raw);
         let config = Config::check(&raw).expect("the test's settings are sound");
         let grace = config.shutdown_grace;
         let state = AppState::connect(config).await.expect("the backends can be reached");
         let listener = server::bind("127.0.0.1:0").await.expect("a free port exists");
         let url = format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let stop = CancellationToken::new();
-        tokio::spawn(server::serve(listener, router::router(&state), stop.clone(), grace));
-        Site { url, folder, _stop: stop.drop_guard() }
+        let body_bytes_max = Arc::new(AtomicU64::new(0));
+        let router = measured(router::router(&state), body_bytes_max.clone());
+        tokio::spawn(server::serve(listener, router, stop.clone(), grace));
+        let _stop = stop.clone().drop_guard();
+        Site { state, url, folder, body_bytes_max, stop, _stop }
+    }
+
+    /// The longest body that any request to the app has had so far.
+    pub fn body_bytes_max(&self) -> u64 {
+        self.body_bytes_max.load(Ordering::Relaxed)
     }
 
     /// The address of a path.
@@ -111,4 +172,15 @@ impl Site {
         picture.save(&file).expect("a PNG can be written");
         file
     }
+}
+
+/// The router, with the longest body of a request noted; one that does not tell its length counts as endless.
+fn measured(router: axum::Router, longest: Arc<AtomicU64>) -> axum::Router {
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        let unknown = if request.method() == Method::GET { 0 } else { u64::MAX };
+        longest.fetch_max(length.unwrap_or(unknown), Ordering::Relaxed);
+        next.run(request)
+    }))
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use photo_app::assets::AssetKey;
+use photo_app::assets::slots::UploadId;
 use photo_app::config::{Config, arguments::RawSettings};
 use photo_app::jobs::worker::BEATS;
-use photo_app::model::{PhotoId, PictureFormat, RenditionFormat, VersionId};
+use photo_app::model::{PhotoId, PictureFormat, RenditionFormat, UserId, VersionId};
 use photo_app::state::AppState;
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +108,8 @@ fn the_app_would_start_with_the_settings_of_every_stage() {
             let reported = config.settings();
             assert_eq!(reported["cache"], stage["cache"], "{name}");
             assert_eq!(reported["assets"], stage["assets"], "{name}");
+            let uploads = if stage["assets"] == "s3" { "presigned" } else { "app" };
+            assert_eq!(reported["assets_uploads"], uploads, "{name}");
             assert_eq!(reported["jobs"], stage["jobs"], "{name}");
         }
     }
@@ -240,6 +243,27 @@ fn the_cdn_keeps_what_asset_keys_say() {
             assert!(text.contains(&format!("/{folder}/*")), "the {role} role may not use {folder}");
         }
     }
+}
+
+#[test]
+fn uploads_are_the_web_servers_alone_and_go_by_themselves() {
+    let upload = AssetKey::Upload { author: UserId(1), id: UploadId::default() };
+    assert!(!upload.is_public() && upload.cache_control().contains("no-store"));
+    let path = upload.path();
+    let folder = path.split('/').next().expect("a folder");
+    let assets = read("terraform/modules/assets/main.tf");
+    let lifecycle = block(&assets, "resource \"aws_s3_bucket_lifecycle_configuration\" \"this\"");
+    let (_, rule) = lifecycle.split_once("\"temporary-uploads\"").expect("uploads have a rule");
+    assert!(rule.contains(&format!("prefix = \"{folder}/\"")), "the rule is for another folder");
+    assert_eq!(attribute(rule, "days"), "1");
+    let pattern = attribute(&assets, "path_pattern");
+    assert!(!path.starts_with(pattern.trim_end_matches('*')), "uploads would be public");
+    // A test of s3.rs holds that this is the one header which the signature asks a script for.
+    let cors = block(&assets, "resource \"aws_s3_bucket_cors_configuration\" \"this\"");
+    assert_eq!(attribute(&cors, "allowed_headers"), "[\"content-type\"]");
+    let named = format!("/{folder}/*");
+    assert!(read("terraform/modules/web/main.tf").contains(&named), "the web role needs {folder}");
+    assert!(!read("terraform/modules/worker/main.tf").contains(&named), "a worker needs none");
 }
 
 #[test]

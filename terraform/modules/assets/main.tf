@@ -1,5 +1,6 @@
 # Pictures in a private bucket, and CloudFront in front of the renditions. The bucket answers to the app's roles and to this one
-# distribution; no URL leads to an original, neither here nor there.
+# distribution; no URL leads to an original, neither here nor there. Browsers put uploads into it, each to an address that the app has
+# signed for one object of one size.
 
 resource "aws_s3_bucket" "this" {
   bucket        = var.bucket
@@ -65,6 +66,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
     }
+  }
+}
+
+# The upload page's script may put, and nothing else: the content type is the one header that it sets and the signature asks for.
+resource "aws_s3_bucket_cors_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  cors_rule {
+    id              = "uploads-from-the-apps-pages"
+    allowed_methods = ["PUT"]
+    # Browsers write hosts in small letters, balancers are named as somebody typed.
+    allowed_origins = [for origin in var.upload_origins : lower(origin)]
+    allowed_headers = ["content-type"]
+    max_age_seconds = 600
   }
 }
 

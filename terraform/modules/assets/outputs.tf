@@ -18,3 +18,8 @@ output "distribution_id" {
   description = "For dashboards and alarms."
   value       = aws_cloudfront_distribution.this.id
 }
+
+output "upload_origins" {
+  description = "Whose pages' scripts may put uploads into the bucket."
+  value       = sort(tolist(one(aws_s3_bucket_cors_configuration.this.cors_rule).allowed_origins))
+}

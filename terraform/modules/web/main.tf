@@ -10,6 +10,8 @@ locals {
     length(var.secret_arns) == 0 ? [] : [{ sid = "Secrets", actions = ["secretsmanager:GetSecretValue"], resources = var.secret_arns }],
     [for arn in var.table_arns : { sid = "Rows", actions = local.table_actions, resources = [arn] }],
     [for arn in var.assets_bucket_arns : { sid = "Pictures", actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${arn}/originals/*", "${arn}/renditions/*"] }],
+    # What browsers have put there: an address can do no more than the role that signed it, hence PutObject.
+    [for arn in var.assets_bucket_arns : { sid = "Uploads", actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${arn}/uploads/*"] }],
     [for arn in var.assets_bucket_arns : { sid = "Sweep", actions = ["s3:ListBucket"], resources = [arn] }],
     [for arn in var.queue_arns : { sid = "Jobs", actions = ["sqs:GetQueueAttributes", "sqs:SendMessage"], resources = [arn] }],
   )

@@ -5,9 +5,11 @@
 
 pub mod dynamodb;
 pub mod s3;
+mod s3_cors;
+mod s3_counters;
 pub mod s3_disk;
 mod s3_listing;
-pub mod s3_service;
+mod s3_service;
 mod s3_uploads;
 pub mod sqs;
 mod sqs_api;

@@ -2,8 +2,8 @@
 //!
 //! One process, one folder. Requests are signed with test/test; objects below `renditions/` may be read by anybody, as a bucket
 //! with a public-read policy allows. What it cannot show: the latency, the replication and the scale of the real service.
-//! This file is the process and its HTTP shell (`GET /__lightmeter/info.json` counts what was asked); `s3_service` answers the
-//! protocol's operations, `s3_disk` keeps the objects.
+//! This file is the process and its HTTP shell (`GET /__lightmeter/info.json` counts what was asked, `s3_cors` answers browsers that ask
+//! before they send); `s3_service` answers the protocol's operations, `s3_disk` keeps the objects.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,8 +23,10 @@ use s3s::{Body, S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::s3_cors::Cors;
+use super::s3_counters::Counters;
 use super::s3_disk::Disk;
-use super::s3_service::{Counters, ObjectStore};
+use super::s3_service::ObjectStore;
 
 /// The only account.
 pub(super) const ACCESS_KEY: &str = "test";
@@ -76,10 +78,12 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let counters = Arc::new(Counters::default());
-    let mut builder = S3ServiceBuilder::new(ObjectStore::new(disk, counters.clone()));
+    let cors = Arc::new(Cors::default());
+    let store = ObjectStore::new(disk, counters.clone(), cors.clone());
+    let mut builder = S3ServiceBuilder::new(store);
     builder.set_auth(OneAccount);
     builder.set_access(PublicRenditions);
-    let shell = Arc::new(Shell { s3: builder.build(), counters });
+    let shell = Arc::new(Shell { s3: builder.build(), counters, cors });
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, _peer) = tokio::select! {
@@ -105,6 +109,7 @@ pub async fn serve(
 struct Shell {
     s3: S3Service,
     counters: Arc<Counters>,
+    cors: Arc<Cors>,
 }
 
 impl Shell {
@@ -115,7 +120,16 @@ impl Shell {
         if request.method() == Method::GET && request.uri().path() == super::INFO_PATH {
             return Ok(self.info());
         }
-        self.s3.call(request.map(Body::from)).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        if let Some(answer) = self.cors.preflight(&method, &path, request.headers()) {
+            return Ok(answer);
+        }
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut answer = self.s3.call(request.map(Body::from)).await?;
+        if let Some(origin) = origin.as_ref().and_then(|origin| origin.to_str().ok()) {
+            self.cors.let_see((&method, &path, origin), answer.headers_mut());
+        }
+        Ok(answer)
     }
 
     fn info(&self) -> Response<Body> {

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -14,6 +13,8 @@ use s3s::crypto::{Checksum, Md5};
 use s3s::dto::*;
 use s3s::{Body, S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use super::s3_cors::Cors;
+use super::s3_counters::{Counters, count};
 use super::s3_disk::{Condition, Disk, Headers, Object as Stored, Put};
 use super::s3_listing::{LIST_KEYS_MAX, Listing};
 use super::s3_uploads::Uploads;
@@ -23,52 +24,18 @@ pub(super) const OBJECT_BYTES_MAX: usize = 512 << 20;
 /// A version may be replaced between look-up and reading; then the newer one is looked up.
 const READ_ATTEMPTS_MAX: u32 = 5;
 
-/// What was asked, since the start.
-#[derive(Debug, Default)]
-pub struct Counters {
-    get: AtomicU64,
-    head: AtomicU64,
-    put: AtomicU64,
-    copy: AtomicU64,
-    delete: AtomicU64,
-    list: AtomicU64,
-    not_modified: AtomicU64,
-    received_bytes: AtomicU64,
-    sent_bytes: AtomicU64,
-}
-
-impl Counters {
-    /// As `/__lightmeter/info.json` shows them.
-    pub fn to_json(&self, kind: &str) -> serde_json::Value {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        serde_json::json!({
-            "standin": kind,
-            "pid": std::process::id(),
-            "counters": {
-                "get": read(&self.get), "head": read(&self.head), "put": read(&self.put),
-                "copy": read(&self.copy), "delete": read(&self.delete), "list": read(&self.list),
-                "not_modified": read(&self.not_modified),
-                "received_bytes": read(&self.received_bytes), "sent_bytes": read(&self.sent_bytes),
-            }
-        })
-    }
-}
-
-fn count(counter: &AtomicU64, by: u64) {
-    counter.fetch_add(by, Ordering::Relaxed);
-}
-
 /// The operations over a disk.
-pub struct ObjectStore {
+pub(super) struct ObjectStore {
     disk: Arc<Disk>,
     counters: Arc<Counters>,
+    cors: Arc<Cors>,
     uploads: Uploads,
 }
 
 impl ObjectStore {
     /// Serves what is on the disk.
-    pub fn new(disk: Arc<Disk>, counters: Arc<Counters>) -> Self {
-        Self { disk, counters, uploads: Uploads::default() }
+    pub(super) fn new(disk: Arc<Disk>, counters: Arc<Counters>, cors: Arc<Cors>) -> Self {
+        Self { disk, counters, cors, uploads: Uploads::default() }
     }
 
     fn object(&self, bucket: &str, key: &str) -> S3Result<Arc<Stored>> {
@@ -204,6 +171,37 @@ impl S3 for ObjectStore {
         Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..Default::default() }))
     }
 
+    async fn put_bucket_cors(
+        &self,
+        request: S3Request<PutBucketCorsInput>,
+    ) -> S3Result<S3Response<PutBucketCorsOutput>> {
+        let PutBucketCorsInput { bucket, cors_configuration, .. } = request.input;
+        if !self.disk.has_bucket(&bucket) {
+            return Err(s3_error!(NoSuchBucket));
+        }
+        self.cors.set(&bucket, Some(cors_configuration.cors_rules));
+        Ok(S3Response::new(PutBucketCorsOutput::default()))
+    }
+
+    async fn get_bucket_cors(
+        &self,
+        request: S3Request<GetBucketCorsInput>,
+    ) -> S3Result<S3Response<GetBucketCorsOutput>> {
+        let cors_rules = self.cors.get(&request.input.bucket);
+        if cors_rules.is_none() {
+            return Err(s3_error!(NoSuchCORSConfiguration));
+        }
+        Ok(S3Response::new(GetBucketCorsOutput { cors_rules }))
+    }
+
+    async fn delete_bucket_cors(
+        &self,
+        request: S3Request<DeleteBucketCorsInput>,
+    ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
+        self.cors.set(&request.input.bucket, None);
+        Ok(S3Response::new(DeleteBucketCorsOutput::default()))
+    }
+
     async fn get_object(
         &self,
         request: S3Request<GetObjectInput>,
@@ -312,6 +310,7 @@ impl S3 for ObjectStore {
             return Err(s3_error!(NotImplemented, "only copies from a bucket are supported"));
         };
         let source = self.object(bucket, key)?;
+        self.check_conditions(&source, input.copy_source_if_match.as_ref(), None)?;
         let bytes = source.read(0, source.description.bytes).map_err(S3Error::internal_error)?;
         let replace = input
             .metadata_directive

@@ -1,4 +1,5 @@
-# What validate cannot see: nothing is public, only renditions have a way out, and they are kept as AssetKey says.
+# What validate cannot see: nothing is public, only renditions have a way out, they are kept as AssetKey says, and only the app's own pages
+# have a way in.
 mock_provider "aws" {
   mock_resource "aws_s3_bucket" {
     defaults = { arn = "arn:aws:s3:::lightmeter-test", bucket_regional_domain_name = "lightmeter-test.s3.us-east-1.amazonaws.com" }
@@ -8,7 +9,10 @@ mock_provider "aws" {
   }
 }
 
-variables { bucket = "lightmeter-test" }
+variables {
+  bucket         = "lightmeter-test"
+  upload_origins = ["http://Lightmeter-public-1.us-east-1.elb.amazonaws.com"]
+}
 
 run "the_bucket_is_private" {
   command = apply
@@ -46,4 +50,26 @@ run "renditions_are_kept_for_a_year" {
     condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.status == "Enabled"]) && toset([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id]) == toset(["originals", "temporary-uploads", "unfinished-uploads"])
     error_message = "Originals, temporary and unfinished uploads must each have their rule."
   }
+}
+
+run "only_the_apps_pages_may_put" {
+  command = apply
+  assert {
+    condition = jsonencode([for rule in aws_s3_bucket_cors_configuration.this.cors_rule : [rule.allowed_methods, rule.allowed_origins, rule.allowed_headers]]) == jsonencode(
+      [[["PUT"], ["http://lightmeter-public-1.us-east-1.elb.amazonaws.com"], ["content-type"]]]
+    )
+    error_message = "One rule must let the app's own origin put with a content type, and do nothing else."
+  }
+}
+
+run "everybodys_pages_are_refused" {
+  command = plan
+  variables { upload_origins = ["*"] }
+  expect_failures = [var.upload_origins]
+}
+
+run "an_origin_has_no_path" {
+  command = plan
+  variables { upload_origins = ["http://photos.example.com/"] }
+  expect_failures = [var.upload_origins]
 }

@@ -73,6 +73,10 @@ run "the_role_does_what_a_web_server_does" {
     ])
     error_message = "The web role's actions differ from the list: it must not receive jobs, read dead letters or anything else."
   }
+  assert {
+    condition     = toset([for one in output.resources : one if startswith(one, "arn:aws:s3:::pictures")]) == toset(["arn:aws:s3:::pictures", "arn:aws:s3:::pictures/originals/*", "arn:aws:s3:::pictures/renditions/*", "arn:aws:s3:::pictures/uploads/*"])
+    error_message = "The web role must have originals, renditions and uploads, and nothing else of the bucket."
+  }
 }
 
 run "a_fleet_has_a_balancer_of_its_own" {

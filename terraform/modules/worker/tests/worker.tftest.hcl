@@ -73,6 +73,10 @@ run "the_role_does_what_a_worker_does" {
     ])
     error_message = "The worker role's actions differ from the list."
   }
+  assert {
+    condition     = toset([for one in output.resources : one if startswith(one, "arn:aws:s3:::pictures")]) == toset(["arn:aws:s3:::pictures", "arn:aws:s3:::pictures/originals/*", "arn:aws:s3:::pictures/renditions/*"])
+    error_message = "A worker must have originals and renditions, and nothing of what browsers have put."
+  }
 }
 
 run "a_fixed_count_has_no_policy" {
