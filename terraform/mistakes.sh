@@ -73,6 +73,10 @@ plant "visibility below the heartbeat" terraform/main.tf        's#= var.job_vis
 plant "heartbeat not the app's"        terraform/main.tf        's#= var.job_visibility_s / 3#= var.job_visibility_s / 2#'     settings a_job_is_hidden
 plant "an action too many"             $m/web/main.tf           's/"sqs:SendMessage"\]/"sqs:ReceiveMessage", "sqs:SendMessage"]/' check "module web"
 plant "engine family"                  $m/mysql/main.tf         's/family = "mysql8.4"/family = "mysql8.0"/'                   check "module mysql"
+plant "transactions without numbers"   $m/mysql/main.tf         '/name  *= "gtid-mode"/,/value/s/"ON"/"OFF"/'                   check "module mysql"
+plant "cache without TLS"              $m/cache/main.tf         's/transit_encryption_enabled = true/transit_encryption_enabled = false/' check "module cache"
+plant "plain address of a TLS cache"   $m/cache/outputs.tf      's#"rediss://#"redis://#'                                      check "module cache"
+plant "another word for what expires"  $m/dynamodb/main.tf      's/attribute_name = "expires_at"/attribute_name = "ttl"/'       settings the_table_has
 plant "drained for too short"          terraform/main.tf        's/deregistration_delay_s = var.shutdown_grace_s/deregistration_delay_s = 1/' settings a_job_is_hidden
 plant "originals public"               $m/assets/main.tf        's#arn}/renditions/\*"\]#arn}/*"]#'                            check "module assets"
 echo "$caught caught, $missed missed"

@@ -56,6 +56,18 @@ resource "aws_db_parameter_group" "this" {
     name  = "require_secure_transport"
     value = "1"
   }
+  # Transactions get numbers, from which the app counts how far each replica is behind. Both at once: MySQL refuses the first without
+  # the second. Static, so that they hold from the first start on; an older instance needs a restart.
+  parameter {
+    name         = "gtid-mode"
+    value        = "ON"
+    apply_method = "pending-reboot"
+  }
+  parameter {
+    name         = "enforce_gtid_consistency"
+    value        = "ON"
+    apply_method = "pending-reboot"
+  }
 }
 
 # RDS could manage the password itself, but then it makes no read replicas: hence this one.

@@ -47,6 +47,17 @@ run "replicas_follow_the_primary" {
     error_message = "Replicas must follow the first primary, without a public address."
   }
   assert {
+    condition = length(setsubtract(
+      ["gtid-mode=ON pending-reboot", "enforce_gtid_consistency=ON pending-reboot"],
+      [for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value} ${coalesce(parameter.apply_method, "immediate")}"],
+    )) == 0
+    error_message = "Transactions must be numbered (gtid-mode and enforce_gtid_consistency ON): the app cannot tell the lag of replicas otherwise."
+  }
+  assert {
+    condition     = alltrue([for node in concat(values(aws_db_instance.primary), values(aws_db_instance.replica)) : node.parameter_group_name == aws_db_parameter_group.this.name])
+    error_message = "Primary and replicas must number their transactions alike: one parameter group."
+  }
+  assert {
     condition     = length(split(",", output.store_url)) == 3
     error_message = "The app's setting must name the primary and both replicas."
   }
