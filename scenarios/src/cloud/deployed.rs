@@ -16,7 +16,7 @@ use loadgen::population::Population;
 use serde_json::Value;
 
 use super::aws_cli::AwsCli;
-use super::facts::InstanceFact;
+use super::facts;
 use super::outputs::Outputs;
 use crate::cluster::http::{get, get_json};
 use crate::cluster::spec::PopulationSpec;
@@ -212,7 +212,7 @@ impl Deployed {
     /// Sends the stack's own document to one of its web servers, and waits until it is done.
     async fn seed(&self, aws: &AwsCli, wanted: &PopulationSpec) -> anyhow::Result<()> {
         let (seed, region) = (&self.outputs.seed, self.outputs.place.region.as_str());
-        let instances = InstanceFact::all(aws, &self.outputs).await?;
+        let instances = facts::instances(aws, &self.outputs).await?;
         let server = instances.iter().find(|one| one.name == seed.tag_value);
         let server = server.with_context(|| {
             format!("no running instance has the tag {}={}", seed.tag_name, seed.tag_value)

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use loadgen::record::cloud::{CLOUD_SCHEMA, CloudRecord};
 use loadgen::record::{Depth, Reality, RunRecord};
+use loadgen::record_io::RunDir;
 
 use crate::cloud::aws_cli::AwsCli;
 use crate::cloud::deployed::Deployed;
-use crate::cloud::facts::{self, CLOUD_SCHEMA, CloudRecord};
+use crate::cloud::facts;
 use crate::cloud::matching::matched;
 use crate::cloud::outputs::Outputs;
 use crate::cluster::spec::PopulationSpec;
@@ -115,7 +117,7 @@ impl Site {
             finished_at: stretch.1.to_owned(),
             stages,
         };
-        facts::write(dir, &record)
+        Ok(RunDir::open(dir)?.write_cloud(&record)?)
     }
 }
 

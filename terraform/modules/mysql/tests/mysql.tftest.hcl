@@ -3,6 +3,9 @@ mock_provider "aws" {
   mock_resource "aws_db_instance" {
     defaults = { address = "node.example.internal" }
   }
+  mock_data "aws_secretsmanager_secret_version" {
+    defaults = { secret_string = "{\"username\":\"photo_app\",\"password\":\"9876543210987654321098765432109876543210\"}" }
+  }
   mock_data "aws_secretsmanager_random_password" {
     defaults = { random_password = "0123456789012345678901234567890123456789" }
   }
