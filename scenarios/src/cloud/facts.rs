@@ -125,12 +125,16 @@ fn read(metrics: &[&MetricOutput], answer: &Value) -> Vec<MetricFigures> {
     metrics.iter().enumerate().map(figure).collect()
 }
 
-/// The facts of one stage.
-pub async fn facts_of(aws: &AwsCli, outputs: &Outputs, stretch: (&str, &str)) -> StageFacts {
+/// The facts of one stage, which may be a pretended one.
+pub async fn facts_of(
+    aws: &AwsCli,
+    (outputs, pretended): (&Outputs, bool),
+    stretch: (&str, &str),
+) -> StageFacts {
     StageFacts {
         stage: outputs.stage.name.clone(),
         url: outputs.url.clone(),
-        pretended: outputs.is_pretended(),
+        pretended,
         region: outputs.place.region.clone(),
         instance_types: outputs.instance_types.clone(),
         instances: Recorded::of(instances(aws, outputs).await),
