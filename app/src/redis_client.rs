@@ -11,7 +11,7 @@ const PLAIN: &str = "redis://";
 /// The beginning of an address with TLS.
 const TLS: &str = "rediss://";
 
-/// Why there is no client. Both are mistakes in the settings, found at start.
+/// Why there is no client. All are mistakes in the settings, found at start.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisClientError {
     /// An address with TLS, and a binary without.
@@ -20,6 +20,11 @@ pub enum RedisClientError {
          `--features photo-app/aws-tls`, or give a redis:// address"
     )]
     TlsNotBuilt,
+    /// The library's word for taking any certificate.
+    #[error(
+        "a Redis address may not end in `#insecure`: certificates are always checked, leave it out"
+    )]
+    Unchecked,
     /// The address cannot be read; it is not shown, because it may hold a password.
     #[error("the Redis address cannot be used: give redis://host:port or rediss://host:port")]
     Address(#[source] redis::RedisError),
@@ -39,6 +44,10 @@ pub fn is_tls(url: &str) -> bool {
 pub fn open(url: &str) -> Result<Client, RedisClientError> {
     if is_tls(url) && !cfg!(feature = "aws-tls") {
         return Err(RedisClientError::TlsNotBuilt);
+    }
+    // The library would accept it here, and fail at each connection.
+    if is_tls(url) && url.ends_with("#insecure") {
+        return Err(RedisClientError::Unchecked);
     }
     Client::open(url).map_err(RedisClientError::Address)
 }
@@ -61,8 +70,9 @@ mod tests {
 
     #[test]
     fn the_check_of_certificates_cannot_be_skipped() {
-        // The library's own word for it.
-        assert!(open("rediss://127.0.0.1:6379/#insecure").is_err());
+        let error = open("rediss://127.0.0.1:6379/#insecure").expect_err("refused");
+        let (said, tls) = (error.to_string(), cfg!(feature = "aws-tls"));
+        assert_eq!(said.contains("certificates are always checked"), tls, "{said}");
     }
 
     #[test]
