@@ -1,12 +1,13 @@
 # All a newcomer needs:
 #   make demo    install what is missing, build, run the four experiments quickly, write the report
 #   make test    install what is missing, run every check and every test
+#   make test-tls  the shared cache over TLS, as ElastiCache wants it (builds the app with aws-tls)
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test bench bench-peers fuzz lint setup doctor
+.PHONY: demo test test-tls bench bench-peers fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -17,7 +18,7 @@ PEERS_FLAGS ?=
 
 .PHONY: help
 help:
-	@sed -n '2,9s/^#  //p' Makefile
+	@sed -n '2,10s/^#  //p' Makefile
 
 setup:
 	@scenarios/setup.sh demo
@@ -47,6 +48,13 @@ test:
 	 else $(CARGO) test --workspace --all-targets; fi
 	$(CARGO) test --workspace --doc --quiet
 	$(CARGO) test --workspace --quiet --bench database --bench assets --bench framework --bench imaging
+
+# What the release build for AWS can do beyond the ordinary one: TLS to Redis and Valkey. Not part of `make test`: the feature compiles
+# the clients of AWS and of the databases a second time.
+test-tls:
+	@scenarios/setup.sh test
+	$(CARGO) test --package photo-app --features aws-tls --lib redis_client
+	$(CARGO) test --package photo-app --features aws-tls --test tls
 
 bench:
 	$(CARGO) bench --package benches

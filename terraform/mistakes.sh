@@ -73,6 +73,15 @@ plant "visibility below the heartbeat" terraform/main.tf        's#= var.job_vis
 plant "heartbeat not the app's"        terraform/main.tf        's#= var.job_visibility_s / 3#= var.job_visibility_s / 2#'     settings a_job_is_hidden
 plant "an action too many"             $m/web/main.tf           's/"sqs:SendMessage"\]/"sqs:ReceiveMessage", "sqs:SendMessage"]/' check "module web"
 plant "engine family"                  $m/mysql/main.tf         's/family = "mysql8.4"/family = "mysql8.0"/'                   check "module mysql"
+plant "transactions without numbers"   $m/mysql/main.tf         '/name  *= "gtid-mode"/,/value/s/"ON"/"OFF"/'                   check "module mysql"
+plant "cache without TLS"              $m/cache/main.tf         's/transit_encryption_enabled = true/transit_encryption_enabled = false/' check "module cache"
+plant "plain address of a TLS cache"   $m/cache/outputs.tf      's#"rediss://#"redis://#'                                      check "module cache"
+plant "another word for what expires"  $m/dynamodb/main.tf      's/attribute_name = "expires_at"/attribute_name = "ttl"/'       settings the_table_has
+plant "variable without a validation"  terraform/variables.tf   '/^variable "load_count"/,/^}/{/validation {/,/^  }/d}'         settings every_variable
+plant "message without a fix"          $m/web/variables.tf      's/"Use a port from 1 to 65535."/"Wrong port."/'                settings every_variable
+plant "arm64 type on x86_64"           terraform/stages/1-database.tfvars '$a web_instance_type = "c7g.large"'                 check "stage 1-database"
+plant "alarm that never rings"         $m/observability/alarms.tf 's/minutes = 5, period = 300/minutes = 5/'                  check "module observability"
+plant "group that ends slow servers"   $m/web/main.tf           's/= "EC2"/= "ELB"/'                                           check "module web"
 plant "drained for too short"          terraform/main.tf        's/deregistration_delay_s = var.shutdown_grace_s/deregistration_delay_s = 1/' settings a_job_is_hidden
 plant "originals public"               $m/assets/main.tf        's#arn}/renditions/\*"\]#arn}/*"]#'                            check "module assets"
 plant "uploads from anybody's pages"   $m/assets/main.tf        's/allowed_origins = .*/allowed_origins = ["*"]/'                      check "module assets"

@@ -68,6 +68,10 @@ variable "web_count" {
     condition     = var.balancer || (var.web_count.min == 1 && var.web_count.max == 1)
     error_message = "More than one web server needs balancer = true."
   }
+  validation {
+    condition     = var.web_count.min >= 1 && var.web_count.max >= var.web_count.min && var.web_count.max <= 64 && floor(var.web_count.min) == var.web_count.min && floor(var.web_count.max) == var.web_count.max
+    error_message = "Use whole numbers from 1 to 64, with min not above max."
+  }
 }
 
 variable "jobs" {
@@ -85,6 +89,10 @@ variable "worker_count" {
   validation {
     condition     = var.jobs == "sqs" ? var.worker_count.min >= 1 : var.worker_count.max == 0
     error_message = "jobs = \"sqs\" needs at least one worker, jobs = \"inline\" has none."
+  }
+  validation {
+    condition     = var.worker_count.min >= 0 && var.worker_count.max >= var.worker_count.min && var.worker_count.max <= 64 && floor(var.worker_count.min) == var.worker_count.min && floor(var.worker_count.max) == var.worker_count.max
+    error_message = "Use whole numbers from 0 to 64, with min not above max."
   }
 }
 
@@ -126,16 +134,28 @@ variable "availability_zones" {
     condition     = alltrue([for zone in var.availability_zones : startswith(zone, var.region)])
     error_message = "Name zones of the region, such as us-east-1a."
   }
+  validation {
+    condition     = length(distinct(var.availability_zones)) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones)
+    error_message = "Name at least two different zones: a balancer and a database need them."
+  }
 }
 
 variable "users_cidr_blocks" {
   description = "Who may reach the site: your own address, as 203.0.113.7/32."
   type        = list(string)
+  validation {
+    condition     = length(var.users_cidr_blocks) > 0 && alltrue([for block in var.users_cidr_blocks : can(cidrhost(block, 0)) && !strcontains(block, ":")])
+    error_message = "Name at least one IPv4 block, such as 203.0.113.7/32 (curl https://checkip.amazonaws.com tells yours)."
+  }
 }
 
 variable "artifact_bucket" {
   description = "The bucket that holds the release binaries photo-app-ARCHITECTURE and loadgen-ARCHITECTURE (docs/aws.md)."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.artifact_bucket))
+    error_message = "Use 3 to 63 lower-case letters, digits and dashes; a dot would break TLS."
+  }
 }
 
 variable "bucket_prefix" {
@@ -171,48 +191,92 @@ variable "web_instance_type" {
   description = "Size of web servers; empty for t3.small or t4g.small. For figures take one without CPU credits, such as c7i.large."
   type        = string
   default     = ""
+  validation {
+    condition     = var.web_instance_type == "" || can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.web_instance_type))
+    error_message = "Use an EC2 type such as c7i.large, or leave it empty for the usual one."
+  }
+  validation {
+    condition     = var.web_instance_type == "" || can(regex("^[a-z]+[0-9]+g", var.web_instance_type)) == (var.architecture == "arm64")
+    error_message = "Use a type of the processor that `architecture` names: c7g, t4g and the like are arm64, others x86_64."
+  }
 }
 
 variable "worker_instance_type" {
   description = "Size of workers; empty for t3.small or t4g.small."
   type        = string
   default     = ""
+  validation {
+    condition     = var.worker_instance_type == "" || can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.worker_instance_type))
+    error_message = "Use an EC2 type such as c7i.large, or leave it empty for the usual one."
+  }
+  validation {
+    condition     = var.worker_instance_type == "" || can(regex("^[a-z]+[0-9]+g", var.worker_instance_type)) == (var.architecture == "arm64")
+    error_message = "Use a type of the processor that `architecture` names: c7g, t4g and the like are arm64, others x86_64."
+  }
 }
 
 variable "load_instance_type" {
   description = "Size of load generators; empty for c7i.large or c7g.large."
   type        = string
   default     = ""
+  validation {
+    condition     = var.load_instance_type == "" || can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.load_instance_type))
+    error_message = "Use an EC2 type such as c7i.large, or leave it empty for the usual one."
+  }
+  validation {
+    condition     = var.load_instance_type == "" || can(regex("^[a-z]+[0-9]+g", var.load_instance_type)) == (var.architecture == "arm64")
+    error_message = "Use a type of the processor that `architecture` names: c7g, t4g and the like are arm64, others x86_64."
+  }
 }
 
 variable "database_instance_class" {
   description = "Size of every MySQL node."
   type        = string
   default     = "db.t4g.micro"
+  validation {
+    condition     = can(regex("^db\\.[a-z0-9]+\\.[a-z0-9]+$", var.database_instance_class))
+    error_message = "Use an RDS class such as db.t4g.micro."
+  }
 }
 
 variable "cache_node_type" {
   description = "Size of the cache."
   type        = string
   default     = "cache.t4g.micro"
+  validation {
+    condition     = can(regex("^cache\\.[a-z0-9]+\\.[a-z0-9]+$", var.cache_node_type))
+    error_message = "Use an ElastiCache type such as cache.t4g.micro."
+  }
 }
 
 variable "load_count" {
   description = "Load generators; 0 for none."
   type        = number
   default     = 0
+  validation {
+    condition     = var.load_count >= 0 && var.load_count <= 32 && floor(var.load_count) == var.load_count
+    error_message = "Use 0 to 32: more than that is a conversation with AWS about network stress testing first."
+  }
 }
 
 variable "email" {
   description = "Who is told of alarms and of the budget; empty for nobody."
   type        = string
   default     = ""
+  validation {
+    condition     = var.email == "" || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.email))
+    error_message = "Use an e-mail address, or leave it empty."
+  }
 }
 
 variable "budget_usd" {
   description = "The month's budget in US dollars."
   type        = number
   default     = 50
+  validation {
+    condition     = var.budget_usd >= 1
+    error_message = "Use at least 1 dollar."
+  }
 }
 
 variable "shutdown_grace_s" {

@@ -135,7 +135,7 @@ pub enum CacheSetting {
     },
     /// In a Redis that all instances share.
     Redis {
-        /// redis://host:port
+        /// redis://host:port, or rediss://host:port with TLS.
         url: String,
     },
 }
@@ -152,7 +152,7 @@ pub enum SessionsSetting {
     },
     /// In a Redis that all instances share.
     Redis {
-        /// redis://host:port
+        /// redis://host:port, or rediss://host:port with TLS.
         url: String,
     },
 }

@@ -17,6 +17,8 @@ pub mod imaging;
 pub mod jobs;
 pub mod model;
 pub mod password;
+pub mod process;
+pub mod redis_client;
 pub mod router;
 pub mod routes;
 pub mod seed;

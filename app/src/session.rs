@@ -17,6 +17,7 @@ use sha2::Sha256;
 
 use crate::clock::Clock;
 use crate::model::{Author, User, UserId};
+use crate::redis_client;
 
 /// The cookie's name.
 pub const COOKIE_NAME: &str = "session";
@@ -209,7 +210,8 @@ pub struct RedisSessions {
 impl RedisSessions {
     /// Connects; later losses of the connection are mended by its manager.
     pub async fn connect(url: &str, clock: Arc<dyn Clock>) -> Result<Self, SessionError> {
-        let client = redis::Client::open(url).map_err(failed("connect"))?;
+        let client = redis_client::open(url)
+            .map_err(|error| SessionError { verb: "connect", source: error.into() })?;
         let connection = client.get_connection_manager().await.map_err(failed("connect"))?;
         Ok(Self { connection, clock })
     }

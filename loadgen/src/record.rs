@@ -5,6 +5,7 @@
 //! DIR/trials/0007-framework-.../trial.json      TrialRecord: one stack under one load for one stretch of time
 //! DIR/trials/0007-framework-.../histograms.hlog HdrHistogram V2 interval log: one line per second, operation and clock
 //! DIR/trials/0007-framework-.../info-*.json     what each server said about itself: settings and counters
+//! DIR/cloud.json                        CloudRecord: what AWS said of the stretch, in a run against deployed stages
 //! DIR/logs/...                          one log per process
 //! ```
 //! All times in files are microseconds unless the name says otherwise. Unknown fields are refused, so that a
@@ -13,6 +14,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub mod cloud;
 
 /// The version of `run.json`.
 pub const RUN_SCHEMA: &str = "lightmeter/run/1";

@@ -1,15 +1,18 @@
 //! Findings and figures to one self-contained page: no network, no script, light and dark, phone to projector, and print.
 //!
-//! `view` turns figures into the strings that the template shows; `appendix` does the same for the page's second half. The template
+//! `view` turns figures into the strings that the template shows; `appendix` does the same for the page's second half, `cloud` for
+//! what AWS said of deployed stages. The template
 //! decides nothing but order and markup.
 
 use askama::Template;
+use loadgen::record::cloud::CloudRecord;
 
 use crate::charts::style::{css_variables, themed};
 use crate::charts::{Chart, Charts};
 use crate::findings::Analysis;
 
 mod appendix;
+mod cloud;
 mod view;
 
 /// The page.
@@ -34,6 +37,8 @@ struct Page {
     substitutions: Vec<loadgen::record::Substitution>,
     stacks: Vec<appendix::Stack>,
     usage: Vec<appendix::Usage>,
+    cloud: Vec<cloud::Stage>,
+    cloud_stretch: String,
     notes: Vec<String>,
     command: String,
     files: Vec<String>,
@@ -58,12 +63,14 @@ impl Figure {
     }
 }
 
-/// Renders the page. `files` are the names of the CSV files beside it, `notes` what the reader of the directory observed.
+/// Renders the page. `files` are the names of the CSV files beside it, `notes` what the reader of the directory observed, `cloud` what
+/// AWS said of deployed stages.
 pub fn page(
     analysis: &Analysis<'_>,
     charts: &Charts,
     files: &[String],
     notes: &[String],
+    cloud: Option<&CloudRecord>,
 ) -> Result<String, askama::Error> {
     let run = analysis.run;
     let mut page = Page {
@@ -85,6 +92,8 @@ pub fn page(
         substitutions: run.substitutions.clone(),
         stacks: appendix::stacks(run),
         usage: appendix::usage(analysis),
+        cloud: cloud::stages(cloud),
+        cloud_stretch: cloud::stretch(cloud),
         notes: appendix::notes(analysis),
         command: run.command.join(" "),
         files: files.to_vec(),

@@ -69,7 +69,8 @@ pub fn write_report(dir: &Path) -> Result<Summary, ReportError> {
     let summary = summary::summarise(&analysis, &names);
     let tables = csv::files(&analysis, &summary);
     let files: Vec<String> = tables.iter().map(|t| t.name.clone()).collect();
-    let page = html::page(&analysis, &charts, &files, &read.notes)?;
+    let cloud = run_dir.read_cloud()?;
+    let page = html::page(&analysis, &charts, &files, &read.notes, cloud.as_ref())?;
 
     let folder = dir.join(REPORT_FOLDER);
     fs::create_dir_all(&folder)

@@ -11,6 +11,7 @@ CLI along, and a load generator's security group lets no package server through.
 import datetime
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import pathlib
@@ -66,8 +67,9 @@ def call(*request):
             return call_once(*request)
         except urllib.error.HTTPError as error:
             said = f"{error.code} {error.read(500).decode(errors='replace')}"
-        except urllib.error.URLError as error:
-            said = str(error.reason)
+        except (OSError, http.client.HTTPException) as error:
+            # No connection, none any more, or an answer that ended early.
+            said = repr(error)
         print(f"{request[0]} {request[2]} {request[3]}: {said}", file=sys.stderr)
         if attempt + 1 < ATTEMPTS:
             time.sleep(PAUSE_S)

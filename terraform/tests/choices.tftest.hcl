@@ -1,5 +1,14 @@
 # Choices beside the stage: a fleet of load generators, another processor and system. Run under one stage file only.
 mock_provider "aws" {
+  mock_resource "aws_vpc" {
+    defaults = { id = "vpc-0123456789abcdef0" }
+  }
+  mock_resource "aws_subnet" {
+    defaults = { id = "subnet-0123456789abcdef0" }
+  }
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-0123456789abcdef0" }
+  }
   mock_resource "aws_iam_instance_profile" {
     defaults = { arn = "arn:aws:iam::123456789012:instance-profile/test" }
   }
@@ -27,6 +36,9 @@ mock_provider "aws" {
   mock_resource "aws_secretsmanager_secret" {
     defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:test", id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:test" }
   }
+  mock_resource "aws_secretsmanager_secret_version" {
+    defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:written" }
+  }
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:us-east-1:123456789012:alarms" }
   }
@@ -41,6 +53,9 @@ mock_provider "aws" {
   }
   mock_data "aws_elb_service_account" {
     defaults = { arn = "arn:aws:iam::127311923021:root" }
+  }
+  mock_data "aws_secretsmanager_secret_version" {
+    defaults = { secret_string = "{\"username\":\"photo_app\",\"password\":\"0123456789012345678901234567890123456789\"}" }
   }
   mock_data "aws_secretsmanager_random_password" {
     defaults = { random_password = "012345678901234567890123456789012345678901234567" }

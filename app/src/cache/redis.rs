@@ -9,12 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, FromRedisValue};
+use redis::{Cmd, FromRedisValue};
 
 use crate::cache::{Cache, CacheError, Found, Value};
+use crate::redis_client;
 
 /// An answer on a loopback or a local network takes well below 1 ms; the store itself would have answered within this.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
+/// A connection with TLS reads the system's certificates and shakes hands, on an instance that has just booted as well. No page
+/// waits for it: each call still ends after [`RESPONSE_TIMEOUT`], while the connection goes on being made.
+const TLS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A shared cache.
 pub struct RedisCache {
@@ -29,12 +33,14 @@ fn failed(
 }
 
 impl RedisCache {
-    /// Connects to `redis://host:port[/database]`.
+    /// Connects to `redis://host:port[/database]`, or `rediss://` with TLS.
     pub async fn connect(url: &str) -> Result<Self, CacheError> {
-        let client = Client::open(url).map_err(|error| failed("connect", error))?;
+        let client = redis_client::open(url).map_err(|error| failed("connect", error))?;
+        let connection_timeout =
+            if redis_client::is_tls(url) { TLS_TIMEOUT } else { RESPONSE_TIMEOUT };
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(connection_timeout))
             // A lost connection is tried once per call: the call fails at once, the page goes on, the next call tries again.
             .set_number_of_retries(0);
         let connection = ConnectionManager::new_with_config(client, config).await;

@@ -78,7 +78,7 @@ pub struct RawSettings {
     /// The in-process cache's size in bytes [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "PHOTO_APP_CACHE_BYTES_MAX")]
     pub cache_bytes_max: Option<String>,
-    /// The Redis of the shared cache and the shared sessions, as redis://host:port
+    /// The Redis of the shared cache and the shared sessions, as redis://host:port (rediss:// with TLS)
     #[arg(long, value_name = "URL", env = "PHOTO_APP_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
     /// memory | cookie | redis [default: cookie]

@@ -124,8 +124,12 @@ impl Checker {
 
     pub(super) fn redis_url(&mut self, raw: &Option<String>, because: &str) -> String {
         let url = self.required("--redis-url", raw, because);
-        if !url.is_empty() && !url.starts_with("redis://") {
-            self.wrong("--redis-url", None, "use redis://host:port");
+        if !url.is_empty() && !crate::redis_client::is_redis_url(&url) {
+            self.wrong(
+                "--redis-url",
+                None,
+                "use redis://host:port, or rediss://host:port with TLS",
+            );
         }
         url
     }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::MaybeViewer;
 use crate::error::{AppResult, chain};
 use crate::model::Version;
+use crate::process;
 use crate::state::AppState;
 use crate::telemetry::Backlog;
 use crate::templates::{InfoPage, TopologyPage, page};
@@ -159,6 +160,7 @@ pub async fn info_json(State(state): State<AppState>) -> Response {
         "settings": state.config.settings(),
         "counters": counters,
         "in_flight": state.telemetry.others_in_flight(),
+        "used": { "cpu_us": process::cpu_us(), "memory_bytes": process::resident_bytes() },
     });
     (NO_STORE, axum::Json(body)).into_response()
 }

@@ -8,6 +8,7 @@ pub mod cached;
 pub mod conformance;
 pub mod counted;
 pub mod dynamodb;
+mod gtid;
 pub mod memory;
 pub mod mysql;
 pub mod replicated;

@@ -2,12 +2,15 @@
 //! several of these; what they need beyond the trait is in `mysql_parts`. The verbs are in `sql_reads`, `sql_writes`.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Executor};
+use tokio::sync::OnceCell;
 
+use crate::store::gtid::ServerKind;
 use crate::store::sql::feed_query;
 use crate::store::{StoreError, StoreResult};
 
@@ -81,6 +84,8 @@ const COMMENTS: &str = "SELECT c.id, c.photo, c.author, u.name AS author_name, \
 #[derive(Clone)]
 pub struct MysqlStore {
     pool: MySqlPool,
+    /// MySQL or MariaDB: asked once, by the first who needs to know.
+    kind: Arc<OnceCell<ServerKind>>,
 }
 
 impl MysqlStore {
@@ -106,7 +111,7 @@ impl MysqlStore {
             .connect_with(options)
             .await
             .map_err(failed)?;
-        Ok(Self { pool })
+        Ok(Self { pool, kind: Arc::default() })
     }
 
     /// Brings the tables up to date; safe to run from several instances at once. Under a lock of our own: the library's
@@ -152,7 +157,8 @@ impl MysqlStore {
         ];
         let mut plans = Vec::new();
         for (name, text, parameters) in feeds {
-            let explain = format!("EXPLAIN {}", text.replace('?', "1"));
+            // MySQL 9 draws a tree unless it is told.
+            let explain = format!("EXPLAIN FORMAT=TRADITIONAL {}", text.replace('?', "1"));
             debug_assert_eq!(text.matches('?').count(), parameters, "{name}");
             let steps = sqlx::query_as(sqlx::AssertSqlSafe(explain)).fetch_all(&self.pool).await;
             plans.push((name, steps.map_err(|error| StoreError::unavailable(verb, error))?));

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Author, Comment, CommentId, Page, PhotoCard, PhotoId, User, UserId};
+use crate::store::gtid::{Position, ServerKind};
 use crate::store::sql::{
     AuthorRow, CardRow, CommentRow, NOBODY, SqlError, all, feed_query, reading, writing,
 };
@@ -136,11 +137,26 @@ impl Backend {
         })
     }
 
-    /// The last transaction that this server wrote (primary) or replayed (replica), as MariaDB's GTID text.
-    pub(crate) async fn position(&self, replica: bool) -> StoreResult<String> {
-        let text = if replica { "SELECT @@gtid_slave_pos" } else { "SELECT @@gtid_binlog_pos" };
-        reading!(self, "read the replication position", c => async {
-            Ok(sqlx::query_scalar::<Db, String>(text).fetch_one(c).await?)
+    /// What this server wrote (primary) or replayed (replica); none where it does not number its transactions, so that nobody
+    /// can count them: MySQL with `gtid_mode` off.
+    pub(crate) async fn position(&self, replica: bool) -> StoreResult<Option<Position>> {
+        let kind = *self.kind.get_or_try_init(|| self.ask_for_kind()).await?;
+        let text = match (kind, replica) {
+            (ServerKind::MariaDb, false) => "SELECT @@gtid_binlog_pos",
+            (ServerKind::MariaDb, true) => "SELECT @@gtid_slave_pos",
+            // One set holds what was written here and what was replayed. While GTIDs are off it is empty, which is no lag of 0.
+            (ServerKind::Mysql, _) => "SELECT IF(@@gtid_mode = 'ON', @@global.gtid_executed, NULL)",
+        };
+        let text = reading!(self, "read the replication position", c => async {
+            Ok(sqlx::query_scalar::<Db, Option<String>>(text).fetch_one(c).await?)
+        })?;
+        Ok(text.map(|text| Position { kind, text }))
+    }
+
+    async fn ask_for_kind(&self) -> StoreResult<ServerKind> {
+        reading!(self, "read the server's version", c => async {
+            let version = sqlx::query_scalar::<Db, String>("SELECT VERSION()").fetch_one(c).await?;
+            Ok(ServerKind::of_version(&version))
         })
     }
 }

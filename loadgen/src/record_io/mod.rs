@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::intervals::{Interval, IntervalHistograms};
+use crate::record::cloud::{CLOUD_FILE, CLOUD_SCHEMA, CloudRecord};
 use crate::record::{Clock, RUN_SCHEMA, RunRecord, TRIAL_SCHEMA, TrialRecord};
 
 /// The smallest latency that is told apart, in microseconds; shorter ones count as this.
@@ -187,6 +188,17 @@ impl RunDir {
     /// Reads `run.json`.
     pub fn read_run(&self) -> Result<RunRecord, RecordError> {
         read_json(&self.path.join(RUN_FILE), RUN_SCHEMA)
+    }
+
+    /// Writes `cloud.json`.
+    pub fn write_cloud(&self, cloud: &CloudRecord) -> Result<(), RecordError> {
+        write_json(&self.path.join(CLOUD_FILE), CLOUD_SCHEMA, cloud)
+    }
+
+    /// Reads `cloud.json`; none in a run whose stacks were started here.
+    pub fn read_cloud(&self) -> Result<Option<CloudRecord>, RecordError> {
+        let path = self.path.join(CLOUD_FILE);
+        if path.exists() { read_json(&path, CLOUD_SCHEMA).map(Some) } else { Ok(None) }
     }
 
     /// Writes one trial: its record, its histograms and what the servers said (`infos`: name -> JSON).

@@ -16,7 +16,7 @@ use loadgen::population::Population;
 use serde_json::Value;
 
 use super::aws_cli::AwsCli;
-use super::facts::InstanceFact;
+use super::facts;
 use super::outputs::Outputs;
 use crate::cluster::http::{get, get_json};
 use crate::cluster::spec::PopulationSpec;
@@ -43,6 +43,8 @@ pub struct Deployed {
     pub population: Arc<Population>,
     /// Where its users come in.
     pub targets: Vec<Target>,
+    /// What its address led to when it was reached; empty before.
+    pub(crate) seen_at: Vec<SocketAddr>,
     authority: String,
 }
 
@@ -56,6 +58,7 @@ impl Deployed {
     ) -> anyhow::Result<Deployed> {
         let nobody = Population::from_parts(0, Vec::new(), Vec::new());
         let mut deployed = Deployed::unasked(outputs, nobody);
+        deployed.seen_at = deployed.addresses().await?;
         deployed.check_settings().await?;
         deployed.population = Arc::new(deployed.find_population(aws, wanted, folder).await?);
         Ok(deployed)
@@ -69,8 +72,19 @@ impl Deployed {
             authority: authority.as_str().to_owned(),
             targets: vec![Target { region: HERE.to_owned(), url }],
             population: Arc::new(population),
+            seen_at: Vec::new(),
             outputs,
         }
+    }
+
+    /// Whether a local stack plays it, by its outputs or by what its address led to: a name of a balancer that leads to this machine
+    /// is no balancer. What was never reached is nothing that could be called real.
+    pub fn is_pretended(&self) -> bool {
+        let here = |address: &SocketAddr| {
+            let ip = address.ip().to_canonical();
+            ip.is_loopback() || ip.is_unspecified()
+        };
+        self.outputs.is_pretended() || self.seen_at.is_empty() || self.seen_at.iter().any(here)
     }
 
     /// Its name in messages.
@@ -212,7 +226,7 @@ impl Deployed {
     /// Sends the stack's own document to one of its web servers, and waits until it is done.
     async fn seed(&self, aws: &AwsCli, wanted: &PopulationSpec) -> anyhow::Result<()> {
         let (seed, region) = (&self.outputs.seed, self.outputs.place.region.as_str());
-        let instances = InstanceFact::all(aws, &self.outputs).await?;
+        let instances = facts::instances(aws, &self.outputs).await?;
         let server = instances.iter().find(|one| one.name == seed.tag_value);
         let server = server.with_context(|| {
             format!("no running instance has the tag {}={}", seed.tag_name, seed.tag_value)

@@ -1,133 +1,39 @@
 //! What a run against a deployed stage records beside its trials, in `cloud.json`: instances, place, and CloudWatch's figures for
-//! the stretch, CPU credits and throttles among them. What cannot be had is recorded as not recorded, with the reason.
+//! the stretch, CPU credits and throttles among them. What cannot be had is recorded as not recorded, with the reason. The file's
+//! types are `loadgen::record::cloud`'s, so that `reports` shows them.
 
 use std::collections::BTreeMap;
 
-use loadgen::record_io::write_atomically;
-use serde::{Deserialize, Serialize};
+use loadgen::record::cloud::{InstanceFact, MetricFigures, Recorded, StageFacts};
 use serde_json::{Value, json};
 
 use super::aws_cli::{AwsCli, AwsCliError};
 use super::outputs::{MetricOutput, Outputs};
 
-/// The version of `cloud.json`.
-pub const CLOUD_SCHEMA: &str = "lightmeter/cloud/1";
-/// The file in a run directory.
-pub const CLOUD_FILE: &str = "cloud.json";
 /// CloudWatch's finest step for these metrics.
 const PERIOD_S: u32 = 60;
 
-/// `cloud.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CloudRecord {
-    /// [`CLOUD_SCHEMA`].
-    pub schema: String,
-    /// RFC 3339, UTC.
-    pub started_at: String,
-    /// RFC 3339, UTC.
-    pub finished_at: String,
-    /// Every stage that was measured.
-    pub stages: Vec<StageFacts>,
-}
-
-/// One stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StageFacts {
-    /// Its name.
-    pub stage: String,
-    /// Where users came in.
-    pub url: String,
-    /// True when a local stack played it.
-    pub pretended: bool,
-    /// The region.
-    pub region: String,
-    /// Part -> type, as terraform says.
-    pub instance_types: BTreeMap<String, String>,
-    /// Instances that ran, as EC2 says.
-    pub instances: Recorded<Vec<InstanceFact>>,
-    /// Figures of the stretch, a value for each minute. The last minutes may be missing: CloudWatch is late by a few.
-    pub metrics: Recorded<Vec<MetricFigures>>,
-}
-
-/// Something, or why it is missing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Recorded<T> {
-    /// It was had.
-    Recorded(T),
-    /// It was not, and this is why.
-    NotRecorded(String),
-}
-
-impl<T> From<Result<T, AwsCliError>> for Recorded<T> {
-    fn from(result: Result<T, AwsCliError>) -> Self {
-        match result {
-            Ok(value) => Self::Recorded(value),
-            Err(error) => Self::NotRecorded(error.to_string()),
-        }
-    }
-}
-
-/// An instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InstanceFact {
-    /// `i-...`.
-    pub id: String,
-    /// The tag `Name`.
-    pub name: String,
-    /// `t3.small`.
-    pub kind: String,
-    /// `us-east-1a`.
-    pub zone: String,
-    /// The image it was started from.
-    pub image: String,
-}
-
-/// A metric over the stretch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricFigures {
-    /// `web servers`.
-    pub component: String,
-    /// utilisation, saturation or errors.
-    pub question: String,
-    /// `CPUCreditBalance`.
-    pub metric: String,
-    /// Average or Sum, of each minute.
-    pub statistic: String,
-    /// What it is of.
-    pub dimensions: BTreeMap<String, String>,
-    /// RFC 3339 -> value.
-    pub values: BTreeMap<String, f64>,
-}
-
-impl InstanceFact {
-    /// The running instances of a stage.
-    pub async fn all(aws: &AwsCli, outputs: &Outputs) -> Result<Vec<InstanceFact>, AwsCliError> {
-        let of = |tag: &str, value: &str| format!("Name=tag:{tag},Values={value}");
-        let (project, stage) = (&outputs.stage.project, &outputs.stage.name);
-        let (project, stage) = (of("project", project), of("stage", stage));
-        let words = [
-            "ec2",
-            "describe-instances",
-            "--filters",
-            &project,
-            &stage,
-            "Name=instance-state-name,Values=running",
-            "--region",
-            &outputs.place.region,
-        ];
-        let answer = aws.json(&words).await?;
-        let reservations = answer["Reservations"].as_array().into_iter().flatten();
-        let instances =
-            reservations.flat_map(|one| one["Instances"].as_array().into_iter().flatten());
-        let mut found: Vec<InstanceFact> = instances.map(instance).collect();
-        found.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        Ok(found)
-    }
+/// The running instances of a stage.
+pub async fn instances(aws: &AwsCli, outputs: &Outputs) -> Result<Vec<InstanceFact>, AwsCliError> {
+    let of = |tag: &str, value: &str| format!("Name=tag:{tag},Values={value}");
+    let (project, stage) = (&outputs.stage.project, &outputs.stage.name);
+    let (project, stage) = (of("project", project), of("stage", stage));
+    let words = [
+        "ec2",
+        "describe-instances",
+        "--filters",
+        &project,
+        &stage,
+        "Name=instance-state-name,Values=running",
+        "--region",
+        &outputs.place.region,
+    ];
+    let answer = aws.json(&words).await?;
+    let reservations = answer["Reservations"].as_array().into_iter().flatten();
+    let instances = reservations.flat_map(|one| one["Instances"].as_array().into_iter().flatten());
+    let mut found: Vec<InstanceFact> = instances.map(instance).collect();
+    found.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Ok(found)
 }
 
 fn instance(value: &Value) -> InstanceFact {
@@ -219,23 +125,21 @@ fn read(metrics: &[&MetricOutput], answer: &Value) -> Vec<MetricFigures> {
     metrics.iter().enumerate().map(figure).collect()
 }
 
-/// The facts of one stage.
-pub async fn facts_of(aws: &AwsCli, outputs: &Outputs, stretch: (&str, &str)) -> StageFacts {
+/// The facts of one stage, which may be a pretended one.
+pub async fn facts_of(
+    aws: &AwsCli,
+    (outputs, pretended): (&Outputs, bool),
+    stretch: (&str, &str),
+) -> StageFacts {
     StageFacts {
         stage: outputs.stage.name.clone(),
         url: outputs.url.clone(),
-        pretended: outputs.is_pretended(),
+        pretended,
         region: outputs.place.region.clone(),
         instance_types: outputs.instance_types.clone(),
-        instances: InstanceFact::all(aws, outputs).await.into(),
-        metrics: figures(aws, outputs, stretch).await.into(),
+        instances: Recorded::of(instances(aws, outputs).await),
+        metrics: Recorded::of(figures(aws, outputs, stretch).await),
     }
-}
-
-/// Writes `cloud.json`.
-pub fn write(dir: &std::path::Path, record: &CloudRecord) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(record)? + "\n";
-    Ok(write_atomically(&dir.join(CLOUD_FILE), text.as_bytes())?)
 }
 
 #[cfg(test)]
@@ -262,12 +166,5 @@ mod tests {
         let found = read(&metrics, &answer);
         assert!(found[0].values.is_empty());
         assert_eq!(found[1].values["2026-11-25T08:00:00Z"], 144.0);
-    }
-
-    #[test]
-    fn what_is_missing_says_why() {
-        let missing: Recorded<Vec<InstanceFact>> = Err(AwsCliError::Missing).into();
-        let text = serde_json::to_string(&missing).expect("JSON");
-        assert!(text.starts_with("{\"not_recorded\":\"the AWS command line tool"), "{text}");
     }
 }

@@ -154,7 +154,8 @@ impl Outputs {
         urls.into_iter().filter_map(|url| plain_host(url)).collect()
     }
 
-    /// Whether a local stack plays the deployed one. What it shows is not REAL.
+    /// Whether a local stack plays the deployed one, by its addresses as they are written. What it shows is not REAL; what the names
+    /// lead to has the last word (`Deployed::is_pretended`).
     pub fn is_pretended(&self) -> bool {
         self.hosts().iter().any(|host| is_loopback(host))
     }

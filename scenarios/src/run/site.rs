@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use loadgen::record::cloud::{CLOUD_SCHEMA, CloudRecord};
 use loadgen::record::{Depth, Reality, RunRecord};
+use loadgen::record_io::RunDir;
 
 use crate::cloud::aws_cli::AwsCli;
 use crate::cloud::deployed::Deployed;
-use crate::cloud::facts::{self, CLOUD_SCHEMA, CloudRecord};
+use crate::cloud::facts;
 use crate::cloud::matching::matched;
 use crate::cloud::outputs::Outputs;
 use crate::cluster::spec::PopulationSpec;
@@ -78,7 +80,7 @@ impl Site {
     /// Puts into the record what is real, and what every part runs on.
     pub fn stamp(&self, run: &mut RunRecord) {
         let Site::Deployed(site) = self else { return };
-        let pretended = site.stages.iter().any(|stage| stage.outputs.is_pretended());
+        let pretended = site.stages.iter().any(|stage| stage.is_pretended());
         run.mode = if pretended { Reality::Simulated } else { Reality::Real };
         run.stand_ins.clear();
         run.machine.budgets =
@@ -107,7 +109,8 @@ impl Site {
         let Site::Deployed(site) = self else { return Ok(()) };
         let mut stages = Vec::new();
         for stage in &site.stages {
-            stages.push(facts::facts_of(&site.aws, &stage.outputs, stretch).await);
+            let stage = (&stage.outputs, stage.is_pretended());
+            stages.push(facts::facts_of(&site.aws, stage, stretch).await);
         }
         let record = CloudRecord {
             schema: CLOUD_SCHEMA.to_owned(),
@@ -115,7 +118,7 @@ impl Site {
             finished_at: stretch.1.to_owned(),
             stages,
         };
-        facts::write(dir, &record)
+        Ok(RunDir::open(dir)?.write_cloud(&record)?)
     }
 }
 
@@ -136,7 +139,10 @@ mod tests {
     use crate::{check, doctor, experiment};
     use loadgen::population::Population;
 
-    fn stamped(url: &str) -> RunRecord {
+    const BALANCER: &str = "http://lightmeter-public-1.us-east-1.elb.amazonaws.com";
+
+    /// A run's record with its stamp, after the stage's address led to `seen_at`.
+    fn stamped(url: &str, seen_at: &[&str]) -> RunRecord {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("outputs.json");
         std::fs::write(&path, sample(url, true).to_string()).expect("a file");
@@ -155,7 +161,8 @@ mod tests {
             substitutions: vec![],
         };
         let mut run = run_record("test".into(), Depth::Quick, 1, facts, &planned);
-        let stage = Deployed::unasked(outputs, Population::from_parts(1, vec![], vec![]));
+        let mut stage = Deployed::unasked(outputs, Population::from_parts(1, vec![], vec![]));
+        stage.seen_at = seen_at.iter().map(|text| text.parse().expect("an address")).collect();
         let roles = found.into_iter().map(|one| (one.experiment.id, one.stages)).collect();
         let stages = vec![Arc::new(stage)];
         Site::Deployed(DeployedSite { stages, roles, aws: AwsCli::default() }).stamp(&mut run);
@@ -164,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_deployed_stack_is_real_and_one_on_loopback_is_not() {
-        let real = stamped("http://lightmeter-public-1.us-east-1.elb.amazonaws.com");
+        let real = stamped(BALANCER, &["203.0.113.7:80", "203.0.113.8:80"]);
         assert_eq!((real.mode, real.stand_ins.len()), (Reality::Real, 0));
         let variants = || real.experiments.iter().flat_map(|one| &one.variants);
         assert!(
@@ -175,9 +182,36 @@ mod tests {
             budgets.values().all(|text| text == "t3.small in us-east-1 of 3-framework"),
             "{budgets:?}"
         );
-        let played = stamped("http://127.0.0.1:9");
-        assert_eq!(played.mode, Reality::Simulated);
-        let variants = played.experiments.iter().flat_map(|one| &one.variants);
-        assert!(variants.into_iter().all(|one| !one.real && one.simulated == [PRETENDED]));
+        for (url, seen_at) in [
+            ("http://127.0.0.1:9", &["127.0.0.1:9"][..]),
+            // The right name, and a file of hosts that leads it here.
+            (BALANCER, &["127.0.0.1:80"]),
+            (BALANCER, &["203.0.113.7:80", "[::ffff:127.0.0.1]:80"]),
+            (BALANCER, &["[::1]:80"]),
+            (BALANCER, &["0.0.0.0:80"]),
+            // Nobody has looked.
+            (BALANCER, &[]),
+        ] {
+            let played = stamped(url, seen_at);
+            assert_eq!(played.mode, Reality::Simulated, "{url} at {seen_at:?}");
+            let variants = played.experiments.iter().flat_map(|one| &one.variants);
+            assert!(variants.into_iter().all(|one| !one.real && one.simulated == [PRETENDED]));
+        }
+    }
+
+    #[test]
+    fn the_stamp_is_on_the_page() {
+        for (seen_at, stamp, other) in
+            [("203.0.113.7:80", "REAL", "SIMULATED"), ("127.0.0.1:80", "SIMULATED", "REAL")]
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            let dir = RunDir::create(folder.path()).expect("an empty folder");
+            dir.write_run(&stamped(BALANCER, &[seen_at])).expect("run.json");
+            reports::write_report(folder.path()).expect("a report");
+            let page = std::fs::read_to_string(folder.path().join("report/index.html"));
+            let page = page.expect("the page");
+            let mark = |word: &str| format!("<span class=\"stamp\">{word}</span>");
+            assert!(page.contains(&mark(stamp)) && !page.contains(&mark(other)), "{seen_at}");
+        }
     }
 }

@@ -216,11 +216,12 @@ impl Running {
         }
     }
 
-    /// What every instance has used since it started. Of deployed ones CloudWatch knows, for the whole run.
+    /// What every instance has used since it started. Of a deployed stage the web servers say it of themselves; of its workers,
+    /// database and cache CloudWatch knows, a figure a minute (`cloud.json`).
     pub async fn usage(&self) -> Vec<InstanceRecord> {
         match &self.home {
             Home::Local(cluster) => cluster.usage().await,
-            Home::Deployed(_) => Vec::new(),
+            Home::Deployed(_) => self.infos().await.iter().filter_map(used_by_itself).collect(),
         }
     }
 
@@ -300,27 +301,39 @@ fn requests_in_flight(infos: &BTreeMap<String, serde_json::Value>) -> u64 {
     infos.values().filter_map(|info| info.get("in_flight")?.as_u64()).sum()
 }
 
-/// What was used between two looks.
+/// What a web server says in /info.json that it has used. Its process alone: the system beside it is CloudWatch's to tell.
+fn used_by_itself((name, info): (&String, &serde_json::Value)) -> Option<InstanceRecord> {
+    let used = &info["used"];
+    Some(InstanceRecord {
+        name: name.clone(),
+        role: "web".to_owned(),
+        cpu_us: used["cpu_us"].as_u64()?,
+        memory_bytes: used["memory_bytes"].as_u64().unwrap_or_default(),
+        ..InstanceRecord::default()
+    })
+}
+
+/// What was used between two looks. An instance that was not seen before, or has begun again since, is left out: its figure would
+/// be of another stretch.
 pub fn used(
     before: &[InstanceRecord],
     after: Vec<InstanceRecord>,
     budgets: bool,
 ) -> Vec<InstanceRecord> {
     let difference = |mut end: InstanceRecord| {
-        if let Some(start) = before.iter().find(|start| start.name == end.name) {
-            let optional = |end: Option<u64>, start: Option<u64>| {
-                Some(end?.saturating_sub(start.unwrap_or_default()))
-            };
-            end.cpu_us = end.cpu_us.saturating_sub(start.cpu_us);
-            end.disk_bytes = end.disk_bytes.saturating_sub(start.disk_bytes);
-            end.throttled_us = optional(end.throttled_us, start.throttled_us);
-            end.link_bytes = optional(end.link_bytes, start.link_bytes);
-        }
+        let start = before.iter().find(|start| start.name == end.name)?;
+        let optional = |end: Option<u64>, start: Option<u64>| {
+            Some(end?.saturating_sub(start.unwrap_or_default()))
+        };
+        end.cpu_us = end.cpu_us.checked_sub(start.cpu_us)?;
+        end.disk_bytes = end.disk_bytes.saturating_sub(start.disk_bytes);
+        end.throttled_us = optional(end.throttled_us, start.throttled_us);
+        end.link_bytes = optional(end.link_bytes, start.link_bytes);
         // A budget that was lifted was none.
         end.budget = end.budget.filter(|_| budgets);
-        end
+        Some(end)
     };
-    after.into_iter().map(difference).collect()
+    after.into_iter().filter_map(difference).collect()
 }
 
 /// The cluster's own words for a variant at a count.
@@ -418,6 +431,18 @@ mod tests {
         assert_eq!(found, [look(250, Some(5))]);
         let lifted = used(&[look(100, None)], vec![look(350, None)], false);
         assert_eq!((lifted[0].budget, lifted[0].memory_bytes), (None, 7));
+        let newcomer = used(&[], vec![look(350, None)], true);
+        assert_eq!(newcomer, [], "its figure is of its whole life");
+        assert_eq!(used(&[look(350, None)], vec![look(9, None)], true), [], "it has begun again");
+    }
+
+    #[test]
+    fn a_deployed_server_says_what_it_used() {
+        let info = serde_json::json!({ "used": { "cpu_us": 5, "memory_bytes": 9 } });
+        let name = "i-1".to_owned();
+        let record = used_by_itself((&name, &info)).expect("it says so");
+        assert_eq!((record.name.as_str(), record.cpu_us, record.memory_bytes), ("i-1", 5, 9));
+        assert_eq!(used_by_itself((&name, &serde_json::json!({}))), None, "an older app");
     }
 
     #[test]

@@ -90,6 +90,14 @@ fn the_trials_are_whole(out: &Path) {
             |name: &std::ffi::OsString| name.to_str().is_some_and(|name| name.starts_with("info-"));
         let names = files.filter_map(Result::ok).map(|file| file.file_name());
         assert_eq!(names.filter(is_info).count(), servers, "{id}");
+        // What each server used in this trial, in its own words.
+        let used: Vec<_> = record.instances.iter().filter(|one| one.cpu_us > 0).collect();
+        assert_eq!(used.len(), servers, "{id}: {:?}", record.instances);
+        let wall_us = record.generator.wall_us;
+        assert!(
+            used.iter().all(|one| one.cpu_us < 64 * wall_us && one.memory_bytes > 0),
+            "{used:?}"
+        );
     }
     let one_user = || trials.iter().filter(|trial| trial.record.purpose == Purpose::Performance);
     assert!(one_user().count() >= 4);
@@ -109,6 +117,20 @@ fn aws_has_its_say(out: &Path) {
     let figures = &cloud["stages"][0]["metrics"]["recorded"][0];
     assert_eq!(figures["metric"], "CPUCreditBalance");
     assert_eq!(figures["values"]["2026-11-25T08:00:00Z"], 144.0);
+    let page = std::fs::read_to_string(out.join("report/index.html")).expect("there is a page");
+    for said in [
+        "The deployed stages, as AWS saw them",
+        "<h4>0-one-box</h4>",
+        "A stack on loopback plays this stage",
+        "<td>i-2</td>",
+        "us-east-1a",
+        "<td>CPUCreditBalance</td>",
+        "<td class=\"r num\">144</td>",
+        "What the instances really used",
+        "<td>i-3-framework-2</td>",
+    ] {
+        assert!(page.contains(said), "the page does not say {said}");
+    }
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod app;
 mod compose;
 mod terraform;
 mod text;
+mod variables;

@@ -23,7 +23,7 @@ fn made(name: &str, database: &str) -> String {
         "dynamodb_table" => "lightmeter-1-database".to_owned(),
         "s3_bucket" => "someone-pictures".to_owned(),
         "assets_public_url" => "http://d1.cloudfront.net".to_owned(),
-        "redis_url" => "redis://cache.example.internal:6379".to_owned(),
+        "redis_url" => "rediss://cache.example.internal:6379".to_owned(),
         "sqs_queue_url" => "https://sqs.us-east-1.amazonaws.com/123456789012/jobs".to_owned(),
         "job_visibility_s" | "job_concurrency" => default_of("terraform/variables.tf", name),
         "shutdown_grace_ms" => {
@@ -267,7 +267,7 @@ fn uploads_are_the_web_servers_alone_and_go_by_themselves() {
 }
 
 #[test]
-fn the_table_has_the_apps_keys() {
+fn the_table_has_the_apps_keys_and_the_apps_word_for_what_expires() {
     let keys = read("app/src/store/dynamodb/keys.rs");
     let constant = |name: &str| {
         let line = keys.lines().find(|line| line.contains(&format!("const {name}: &str = ")));
@@ -276,6 +276,7 @@ fn the_table_has_the_apps_keys() {
     let table = read("terraform/modules/dynamodb/main.tf");
     assert_eq!(attribute(&table, "hash_key"), constant("PK"));
     assert_eq!(attribute(&table, "range_key"), constant("SK"));
+    assert_eq!(attribute(&table, "attribute_name"), constant("EXPIRES_AT"));
 }
 
 #[test]

@@ -46,8 +46,9 @@ resource "aws_elasticache_replication_group" "this" {
   security_group_ids         = [aws_security_group.this.id]
   parameter_group_name       = aws_elasticache_parameter_group.this.name
   at_rest_encryption_enabled = true
-  # The app's client speaks plain Redis; its security group keeps the port to the app's instances.
-  transit_encryption_enabled = false
+  # The app's release build speaks TLS (`rediss://`); nothing else may connect. Who may, is said by the security group: a password
+  # would add a secret to every boot and keep out nobody whom the group lets in.
+  transit_encryption_enabled = true
   apply_immediately          = true
   snapshot_retention_limit   = 0
 }

@@ -1,7 +1,7 @@
 # The app's setting, and what is watched.
 output "redis_url" {
-  description = "The app's --redis-url."
-  value       = "redis://${aws_elasticache_replication_group.this.primary_endpoint_address}:6379"
+  description = "The app's --redis-url: with TLS, which the release build for AWS speaks."
+  value       = "rediss://${aws_elasticache_replication_group.this.primary_endpoint_address}:6379"
 }
 
 output "cluster_id" {

@@ -11,11 +11,19 @@ variable "name" {
 variable "vpc_id" {
   description = "The VPC."
   type        = string
+  validation {
+    condition     = startswith(var.vpc_id, "vpc-")
+    error_message = "Give the id of a VPC (vpc-...), as modules/network makes it."
+  }
 }
 
 variable "subnet_ids" {
   description = "Private subnets."
   type        = list(string)
+  validation {
+    condition     = length(var.subnet_ids) >= 1 && alltrue([for id in var.subnet_ids : startswith(id, "subnet-")])
+    error_message = "Give at least one private subnet (subnet-...), as modules/network makes them."
+  }
 }
 
 variable "client_security_group_ids" {

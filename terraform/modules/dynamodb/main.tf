@@ -16,7 +16,8 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # Nothing of the app expires yet; what is written with this attribute (sessions, say) goes by itself.
+  # Whatever is written with this attribute goes by itself. Nothing is yet: the app keeps the name for it (EXPIRES_AT in keys.rs) and
+  # sees to it that no item which is counted or listed carries it.
   ttl {
     attribute_name = "expires_at"
     enabled        = true

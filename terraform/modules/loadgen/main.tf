@@ -97,6 +97,14 @@ resource "aws_autoscaling_group" "this" {
     version = module.machine[0].launch_template_version
   }
 
+  # The stack's address stands in the template: generators of an older one would look for a stack that is gone. Nobody waits for them.
+  instance_refresh {
+    strategy = "Rolling"
+    preferences {
+      min_healthy_percentage = 0
+    }
+  }
+
   dynamic "tag" {
     for_each = merge(var.tags, { Name = "${var.name}-loadgen", role = "loadgen" })
     content {

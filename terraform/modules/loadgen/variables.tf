@@ -2,6 +2,10 @@
 variable "name" {
   description = "Beginning of every name: project and stage."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,55}$", var.name))
+    error_message = "Use 2 to 56 lower-case letters, digits and dashes, a letter first (`-loadgen` follows, and a role's name has 64)."
+  }
 }
 
 variable "instance_count" {
@@ -17,37 +21,65 @@ variable "instance_count" {
 variable "vpc_id" {
   description = "The VPC."
   type        = string
+  validation {
+    condition     = startswith(var.vpc_id, "vpc-")
+    error_message = "Give the id of a VPC (vpc-...), as modules/network makes it."
+  }
 }
 
 variable "subnet_ids" {
   description = "Private subnets."
   type        = list(string)
+  validation {
+    condition     = length(var.subnet_ids) >= 1 && alltrue([for id in var.subnet_ids : startswith(id, "subnet-")])
+    error_message = "Give at least one private subnet (subnet-...), as modules/network makes them."
+  }
 }
 
 variable "target_security_group_id" {
   description = "The entry of the stack under load: its balancers, or its single server."
   type        = string
+  validation {
+    condition     = startswith(var.target_security_group_id, "sg-")
+    error_message = "Give the id of a security group (sg-...)."
+  }
 }
 
 variable "target_port" {
   description = "The port of that entry."
   type        = number
+  validation {
+    condition     = var.target_port >= 1 && var.target_port <= 65535 && floor(var.target_port) == var.target_port
+    error_message = "Use a port from 1 to 65535."
+  }
 }
 
 variable "results_bucket" {
   description = "Name of the bucket for populations and results."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.results_bucket))
+    error_message = "Use 3 to 63 lower-case letters, digits and dashes; a dot would break TLS."
+  }
 }
 
 variable "image_id" {
   description = "The image."
   type        = string
+  validation {
+    condition     = startswith(var.image_id, "ami-")
+    error_message = "Give the id of an image (ami-...) of the region, as the root reads it from AWS's own parameters."
+  }
 }
 
 variable "root_device" {
   description = "The image's root device."
   type        = string
   default     = "/dev/sda1"
+  validation {
+    condition     = startswith(var.root_device, "/dev/")
+    error_message = "Use the device that the image boots from: /dev/sda1 (Ubuntu) or /dev/xvda (Debian)."
+  }
 }
 
 variable "instance_type" {
@@ -63,16 +95,28 @@ variable "instance_type" {
 variable "user_data" {
   description = "What a generator does at its first boot; the stack's address is written there."
   type        = string
+  validation {
+    condition     = startswith(var.user_data, "#!") || (var.instance_count == 0 && var.user_data == "")
+    error_message = "Give a script that begins with #!: cloud-init runs nothing else at the first boot."
+  }
 }
 
 variable "artifact_bucket_arn" {
   description = "Where the binary is."
   type        = string
+  validation {
+    condition     = startswith(var.artifact_bucket_arn, "arn:aws:s3:")
+    error_message = "Give the ARN of a bucket (arn:aws:s3:...)."
+  }
 }
 
 variable "artifact_key" {
   description = "Which one."
   type        = string
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._/-]*$", var.artifact_key))
+    error_message = "Use the key of one object, such as photo-app-x86_64."
+  }
 }
 
 variable "tags" {

@@ -56,6 +56,18 @@ resource "aws_db_parameter_group" "this" {
     name  = "require_secure_transport"
     value = "1"
   }
+  # Transactions get numbers, from which the app counts how far each replica is behind. Both at once: MySQL refuses the first without
+  # the second. Static, so that they hold from the first start on; an older instance needs a restart.
+  parameter {
+    name         = "gtid-mode"
+    value        = "ON"
+    apply_method = "pending-reboot"
+  }
+  parameter {
+    name         = "enforce_gtid_consistency"
+    value        = "ON"
+    apply_method = "pending-reboot"
+  }
 }
 
 # RDS could manage the password itself, but then it makes no read replicas: hence this one.
@@ -77,6 +89,12 @@ resource "aws_secretsmanager_secret_version" "this" {
   secret_string_wo_version = var.password_version
 }
 
+# What was written then is what every node gets, also one that is added later: the password above would be another one by then.
+data "aws_secretsmanager_secret_version" "this" {
+  secret_id  = aws_secretsmanager_secret.this.id
+  depends_on = [aws_secretsmanager_secret_version.this]
+}
+
 resource "aws_db_instance" "primary" {
   for_each                        = local.primaries
   identifier                      = each.value
@@ -85,7 +103,7 @@ resource "aws_db_instance" "primary" {
   instance_class                  = var.instance_class
   db_name                         = var.database
   username                        = var.username
-  password_wo                     = data.aws_secretsmanager_random_password.this.random_password
+  password_wo                     = jsondecode(data.aws_secretsmanager_secret_version.this.secret_string).password
   password_wo_version             = var.password_version
   allocated_storage               = var.storage_gib
   storage_type                    = "gp3"

@@ -2,11 +2,19 @@
 variable "name" {
   description = "Beginning of every name: project and stage."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,52}$", var.name))
+    error_message = "Use 2 to 53 lower-case letters, digits and dashes, a letter first (`-replica-7` follows, and RDS allows 63)."
+  }
 }
 
 variable "vpc_id" {
   description = "The VPC."
   type        = string
+  validation {
+    condition     = startswith(var.vpc_id, "vpc-")
+    error_message = "Give the id of a VPC (vpc-...), as modules/network makes it."
+  }
 }
 
 variable "subnet_ids" {
@@ -83,16 +91,28 @@ variable "database" {
   description = "Name of the database."
   type        = string
   default     = "photos"
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]{0,63}$", var.database))
+    error_message = "Use 1 to 64 lower-case letters, digits and underscores, a letter first."
+  }
 }
 
 variable "username" {
   description = "The app's user."
   type        = string
   default     = "photo_app"
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]{0,15}$", var.username))
+    error_message = "Use 1 to 16 lower-case letters, digits and underscores, a letter first: RDS allows no more."
+  }
 }
 
 variable "password_version" {
   description = "Raise it to have a new password made and written everywhere."
   type        = number
   default     = 1
+  validation {
+    condition     = var.password_version >= 1 && floor(var.password_version) == var.password_version
+    error_message = "Use a whole number, higher than the last one for a new password."
+  }
 }

@@ -11,6 +11,10 @@ variable "name" {
 variable "region" {
   description = "The region, for the names of the gateway endpoints."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z]{2}-[a-z]+-[0-9]$", var.region))
+    error_message = "Use a region such as us-east-1."
+  }
 }
 
 variable "cidr_block" {

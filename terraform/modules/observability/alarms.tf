@@ -10,7 +10,7 @@ locals {
     },
     startswith(var.web_instance_type, "t") ? {
       web-credits = {
-        metric = concat(["AWS/EC2", "CPUCreditBalance"], local.web), statistic = "Minimum", operator = "LessThanThreshold", threshold = 10, minutes = 5
+        metric = concat(["AWS/EC2", "CPUCreditBalance"], local.web), statistic = "Minimum", operator = "LessThanThreshold", threshold = 10, minutes = 5, period = 300
         says   = "The web servers are about to run out of CPU credits: from then on every figure is that of a slower machine."
       }
     } : {},
@@ -72,10 +72,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
   comparison_operator = each.value.operator
   threshold           = each.value.threshold
-  period              = 60
-  evaluation_periods  = each.value.minutes
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.this.arn]
+  # Credits are published every five minutes: over periods of one, four in five would be missing, and the alarm would never ring.
+  period             = lookup(each.value, "period", 60)
+  evaluation_periods = each.value.minutes * 60 / lookup(each.value, "period", 60)
+  treat_missing_data = "notBreaching"
+  alarm_actions      = [aws_sns_topic.this.arn]
 }
 
 # Money: at half of it, at four fifths, and when the month's forecast goes beyond.

@@ -2,6 +2,10 @@
 variable "name" {
   description = "Beginning of every name: project and stage."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,69}$", var.name))
+    error_message = "Use 2 to 70 lower-case letters, digits and dashes, a letter first (`-jobs-dead` follows, and SQS allows 80)."
+  }
 }
 
 variable "heartbeat_s" {

@@ -173,17 +173,18 @@ resource "aws_lb_listener" "http" {
 }
 
 resource "aws_autoscaling_group" "this" {
-  count                     = var.balancer ? 1 : 0
-  name                      = "${var.name}-web"
-  vpc_zone_identifier       = var.private_subnet_ids
-  min_size                  = var.count_min
-  desired_capacity          = var.count_min
-  max_size                  = var.count_max
-  target_group_arns         = [for key in sort(tolist(local.balancers)) : aws_lb_target_group.this[key].arn]
-  health_check_type         = "ELB"
-  health_check_grace_period = 180
-  default_instance_warmup   = 120
-  enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances"]
+  count               = var.balancer ? 1 : 0
+  name                = "${var.name}-web"
+  vpc_zone_identifier = var.private_subnet_ids
+  min_size            = var.count_min
+  desired_capacity    = var.count_min
+  max_size            = var.count_max
+  target_group_arns   = [for key in sort(tolist(local.balancers)) : aws_lb_target_group.this[key].arn]
+  # The balancer takes out a server that is not ready; only a machine that is broken is replaced. With "ELB" the group would end servers
+  # that a level beyond the capacity has made slow, or all of them while the database restarts. The app itself is started again by systemd.
+  health_check_type       = "EC2"
+  default_instance_warmup = 120
+  enabled_metrics         = ["GroupDesiredCapacity", "GroupInServiceInstances"]
 
   launch_template {
     id      = module.machine.launch_template_id
@@ -194,6 +195,8 @@ resource "aws_autoscaling_group" "this" {
     strategy = "Rolling"
     preferences {
       min_healthy_percentage = 50
+      # From its start to its first answer, on a burstable type without credits.
+      instance_warmup = 240
     }
   }
 

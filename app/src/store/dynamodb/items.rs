@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{Key, PK, SK};
+use super::keys::{EXPIRES_AT, Key, PK, SK};
 use crate::model::{Author, Photo, PhotoCard, PhotoId, UserId, Version};
 use crate::store::{StoreError, StoreResult};
 
@@ -90,6 +90,7 @@ pub(super) fn encode<T: Serialize>(key: &Key, value: &T) -> StoreResult<Item> {
         what: format!("item {}/{} cannot be written: {error}", key.pk, key.sk),
     })?;
     item.extend(key.attributes());
+    debug_assert!(!item.contains_key(EXPIRES_AT), "{}/{} would vanish", key.pk, key.sk);
     Ok(item)
 }
 

@@ -23,6 +23,10 @@ use crate::model::{CommentId, PhotoId, UserId, VersionId};
 pub(super) const PK: &str = "pk";
 /// The table's sort key attribute.
 pub(super) const SK: &str = "sk";
+/// The attribute by which the table forgets items: seconds since 1970, after which DynamoDB removes an item by itself, some time
+/// within the next days. terraform/modules/dynamodb switches it on. Kept for what may go without a word (sessions, say): all that
+/// the store holds now is counted or listed, so that `encode` refuses to write it.
+pub(super) const EXPIRES_AT: &str = "expires_at";
 /// Explore is one list for everybody; four partitions carry 4 x 1,000 publications per second. Every page asks each of them,
 /// so that more would make reading dearer and nothing else.
 pub(super) const EXPLORE_BUCKETS: u64 = 4;

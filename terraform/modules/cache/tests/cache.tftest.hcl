@@ -23,8 +23,8 @@ run "valkey_as_the_app_wants_it" {
     error_message = "A full cache must forget, not refuse."
   }
   assert {
-    condition     = output.redis_url == "redis://cache.example.internal:6379"
-    error_message = "The app reads redis://host:port."
+    condition     = aws_elasticache_replication_group.this.transit_encryption_enabled && output.redis_url == "rediss://cache.example.internal:6379"
+    error_message = "The cache must speak TLS, and the app must be told so: rediss://host:port."
   }
   assert {
     condition     = length(aws_vpc_security_group_ingress_rule.clients) == 2 && alltrue([for rule in aws_vpc_security_group_ingress_rule.clients : rule.cidr_ipv4 == null])

@@ -22,7 +22,7 @@ run "on_demand_with_recovery_and_expiry" {
     error_message = "The experiment needs a table that is billed per request."
   }
   assert {
-    condition     = one(aws_dynamodb_table.this.point_in_time_recovery).enabled && one(aws_dynamodb_table.this.ttl).enabled
-    error_message = "Point-in-time recovery and expiry must be on."
+    condition     = one(aws_dynamodb_table.this.point_in_time_recovery).enabled && one(aws_dynamodb_table.this.ttl).enabled && !contains(["pk", "sk"], one(aws_dynamodb_table.this.ttl).attribute_name)
+    error_message = "Point-in-time recovery and expiry must be on, and no key may be what expires."
   }
 }

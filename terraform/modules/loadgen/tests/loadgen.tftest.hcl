@@ -1,5 +1,8 @@
 # What validate cannot see: the fleet reaches this stack's entry and nothing else by plain HTTP, and no document takes an address.
 mock_provider "aws" {
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-0123456789abcdef0" }
+  }
   mock_resource "aws_iam_instance_profile" {
     defaults = { arn = "arn:aws:iam::123456789012:instance-profile/test" }
   }

@@ -3,6 +3,9 @@ mock_provider "aws" {
   mock_resource "aws_db_instance" {
     defaults = { address = "node.example.internal" }
   }
+  mock_data "aws_secretsmanager_secret_version" {
+    defaults = { secret_string = "{\"username\":\"photo_app\",\"password\":\"9876543210987654321098765432109876543210\"}" }
+  }
   mock_data "aws_secretsmanager_random_password" {
     defaults = { random_password = "0123456789012345678901234567890123456789" }
   }
@@ -45,6 +48,17 @@ run "replicas_follow_the_primary" {
   assert {
     condition     = length(aws_db_instance.replica) == 2 && alltrue([for node in aws_db_instance.replica : node.replicate_source_db == "lightmeter-test-mysql-1" && !node.publicly_accessible])
     error_message = "Replicas must follow the first primary, without a public address."
+  }
+  assert {
+    condition = length(setsubtract(
+      ["gtid-mode=ON pending-reboot", "enforce_gtid_consistency=ON pending-reboot"],
+      [for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value} ${coalesce(parameter.apply_method, "immediate")}"],
+    )) == 0
+    error_message = "Transactions must be numbered (gtid-mode and enforce_gtid_consistency ON): the app cannot tell the lag of replicas otherwise."
+  }
+  assert {
+    condition     = alltrue([for node in concat(values(aws_db_instance.primary), values(aws_db_instance.replica)) : node.parameter_group_name == aws_db_parameter_group.this.name])
+    error_message = "Primary and replicas must number their transactions alike: one parameter group."
   }
   assert {
     condition     = length(split(",", output.store_url)) == 3

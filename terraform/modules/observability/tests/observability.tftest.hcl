@@ -61,6 +61,17 @@ run "every_metric_is_one_that_its_service_publishes" {
   }
 }
 
+run "an_alarm_waits_for_its_metric" {
+  command = apply
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.period == (alarm.metric_name == "CPUCreditBalance" ? 300 : 60) && alarm.evaluation_periods >= 1
+    ])
+    error_message = "An alarm's period must be its metric's own (credits: five minutes), or most of its data is missing and it never rings."
+  }
+}
+
 run "the_grid_is_whole" {
   command = apply
   assert {

@@ -1,5 +1,8 @@
 # What validate cannot see: what the balancer asks, that any server may answer, and exactly what the role may do.
 mock_provider "aws" {
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-0123456789abcdef0" }
+  }
   mock_resource "aws_iam_instance_profile" {
     defaults = { arn = "arn:aws:iam::123456789012:instance-profile/test" }
   }
@@ -44,6 +47,10 @@ variables {
 
 run "behind_a_balancer" {
   command = apply
+  assert {
+    condition     = aws_autoscaling_group.this[0].health_check_type == "EC2"
+    error_message = "The group must not end servers that are slow or wait for their database: the balancer takes those out."
+  }
   assert {
     condition     = alltrue([for group in aws_lb_target_group.this : group.health_check[0].path == "/readyz" && group.health_check[0].matcher == "200" && !group.stickiness[0].enabled && tonumber(group.deregistration_delay) == var.deregistration_delay_s])
     error_message = "Targets must be asked for /readyz, without stickiness, and drained as long as the app's graceful stop."

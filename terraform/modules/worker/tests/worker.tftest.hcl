@@ -1,5 +1,8 @@
 # What validate cannot see: the backlog's metrics, dimensions and ids, and exactly what the role may do.
 mock_provider "aws" {
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-0123456789abcdef0" }
+  }
   mock_resource "aws_iam_instance_profile" {
     defaults = { arn = "arn:aws:iam::123456789012:instance-profile/test" }
   }
