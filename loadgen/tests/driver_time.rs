@@ -91,12 +91,14 @@ async fn first_and_last_byte_are_timed_as_programmed() {
         let seen = std::mem::take(&mut server.log.lock().expect("not poisoned").seen);
         let first = seen.iter().map(|seen| seen.first.as_secs_f64() * 1e3).collect::<Vec<_>>();
         let last = seen.iter().map(|seen| seen.last.as_secs_f64() * 1e3).collect::<Vec<_>>();
-        for quantile in [0.5, 0.9] {
+        // Between the server's clock and the driver's lies the scheduler, whose delays reach a tenth of the requests on a busy machine. A wrong
+        // clock would be off by the programmed 20, 60, 150 or 400 ms.
+        for (quantile, slack_ms) in [(0.5, 2.0), (0.9, 10.0)] {
             for (clock, truth) in [(Clock::SentFirst, &first), (Clock::SentLast, &last)] {
                 let expected = exact_quantile(truth.clone(), quantile);
                 let reported = quantile_ms(&measurement, clock, quantile);
                 assert!(
-                    (reported - expected).abs() <= 0.02 * expected + 2.0,
+                    (reported - expected).abs() <= 0.02 * expected + slack_ms,
                     "{head} + {body} ms, {clock:?} p{quantile}: {reported}, the server saw {expected}"
                 );
             }
