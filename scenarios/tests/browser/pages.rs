@@ -268,3 +268,23 @@ async fn a_photo_is_deleted_in_two_steps_with_and_without_a_script() {
     with_browser(async move |browser| test(browser, &with, "anna").await).await;
     with_browser_without_scripts(async move |browser| test(browser, &without, "ben").await).await;
 }
+
+/// A broken picture with a caption, refused; then a whole one from the same page, published: what was typed is kept, and the button works
+/// again. Gives back what the page told.
+pub async fn refused_and_sent_again(browser: &Browser, site: &Site) -> String {
+    browser.open(&site.at("/upload"), 1280, 800).await;
+    browser.type_into("#picture", &site.broken_picture().display().to_string()).await;
+    browser.type_into("#caption", "Hills in the morning").await;
+    browser.press("form.upload .button.large").await;
+    browser.until("document.querySelector('p.mistake')").await;
+    let told = browser.find("p.mistake").await.text().await.expect("it has words");
+    let typed = "return document.querySelector('#caption').value";
+    assert_eq!(browser.script(typed).await, "Hills in the morning");
+    let whole = site.picture(480, 320).display().to_string();
+    browser.script("document.querySelector('#picture').value = ''").await;
+    browser.type_into("#picture", &whole).await;
+    browser.press("form.upload .button.large").await;
+    browser.until_at(|path| path.starts_with("/p/")).await;
+    browser.until_says("h1", "Hills in the morning").await;
+    told
+}

@@ -40,21 +40,8 @@ async fn a_refused_picture_is_told_nothing_typed_is_lost_and_another_one_goes_th
     let (site, _) = Site::start_presigned().await;
     with_browser(async move |browser| {
         site.sign_up(&browser, "anna").await;
-        browser.open(&site.at("/upload"), 1280, 800).await;
-        browser.type_into("#picture", &site.broken_picture().display().to_string()).await;
-        browser.type_into("#caption", "Hills in the morning").await;
-        browser.press("form.upload .button.large").await;
-        browser.until("document.querySelector('p.mistake')").await;
-        let told = browser.find("p.mistake").await.text().await.expect("it has words");
+        let told = crate::pages::refused_and_sent_again(&browser, &site).await;
         assert!(told.contains("damaged or incomplete"), "{told}");
-        let typed = "return document.querySelector('#caption').value";
-        assert_eq!(browser.script(typed).await, "Hills in the morning");
-        let whole = site.picture(480, 320).display().to_string();
-        browser.script("document.querySelector('#picture').value = ''").await;
-        browser.type_into("#picture", &whole).await;
-        browser.press("form.upload .button.large").await;
-        browser.until_at(|path| path.starts_with("/p/")).await;
-        browser.until_says("h1", "Hills in the morning").await;
         assert_eq!(site.state.telemetry.counters.get("assets.received_bytes"), 0);
     })
     .await;
