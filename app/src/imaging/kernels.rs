@@ -1,7 +1,8 @@
 //! How looks are computed: a chain of point filters becomes a [`Program`], run in one pass over the pixels.
 //!
 //! Most point filters are affine: out = clamp(M * in + constant). The chain keeps the clamping between steps, as browsers
-//! do, and joins two neighbours into one matrix only where the first provably never clips. Curves are tables; neighbours that work on each
+//! do, and joins two neighbours into one matrix only where that changes nothing: the first never clips, or the second clips again what
+//! the first would have clipped. Curves are tables; neighbours that work on each
 //! channel by itself are joined with them. (A three-dimensional table, for chains that are neither, would be read from memory pixel by
 //! pixel and be interpolated: the steps one after the other in registers are faster, and exact.)
 //!
@@ -60,8 +61,8 @@ enum FixedStep {
     Tables(Box<[[u8; 256]; 3]>),
 }
 
-/// Weighted sums, in this order: the products of the weights, the product of the slope, the constant, the channel itself.
-/// Coefficients are times 32,768, halved `doublings` times; constants times 32,767, likewise.
+/// Weighted sums, in this order: the products of the weights, the product of the slope, the constant, the channel itself; with a row for
+/// each channel the constant comes first. Coefficients are times 32,768, halved `doublings` times; constants times 32,767, likewise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sums {
     weights: Weights,
@@ -173,12 +174,19 @@ impl Sums {
         let mut sum = match self.weights {
             Weights::None => 0,
             Weights::Shared(weights) => weighted(weights),
-            Weights::Matrix(rows) => weighted(rows[channel]),
+            Weights::Matrix(rows) => {
+                let constant = self.constants.unwrap_or_default()[channel];
+                (0..3).fold(constant, |sum, column| {
+                    sum.saturating_add(multiply_high(value[column], rows[channel][column]))
+                })
+            }
         };
         if let Some(slopes) = self.slopes {
             sum = sum.saturating_add(multiply_high(value[channel], slopes[channel]));
         }
-        if let Some(constants) = self.constants {
+        if let (Some(constants), Weights::None | Weights::Shared(_)) =
+            (self.constants, self.weights)
+        {
             sum = sum.saturating_add(constants[channel]);
         }
         if self.own {

@@ -44,7 +44,9 @@ impl Program {
 
 fn push_matrix(stages: &mut Vec<Stage>, matrix: Matrix) {
     match stages.last_mut() {
-        Some(Stage::Matrix(before)) if never_clips(before) => *before = compose(&matrix, before),
+        Some(Stage::Matrix(before)) if never_clips(before) || clips_as_well(&matrix) => {
+            *before = compose(&matrix, before);
+        }
         Some(Stage::Tables(before)) if is_diagonal(&matrix) => {
             each_entry(before, |channel, value| line(&matrix, channel, value));
         }
@@ -109,6 +111,8 @@ impl FixedStep {
 
 /// A matrix taken apart as [`Sums`] adds it up: out = weights * in + slope * own + constant (+ own).
 struct Parts {
+    /// All rows have the same weights, and differ by slopes.
+    shared: bool,
     weights: [[f64; 3]; 3],
     slopes: [f64; 3],
     constants: [f64; 3],
@@ -131,6 +135,7 @@ impl Sums {
 impl Parts {
     fn new(matrix: &Matrix, own: bool) -> Self {
         let mut parts = Self {
+            shared: false,
             weights: std::array::from_fn(|row| std::array::from_fn(|column| matrix[row][column])),
             slopes: [0.0; 3],
             constants: std::array::from_fn(|row| matrix[row][3]),
@@ -138,18 +143,18 @@ impl Parts {
         };
         // What the other channels take of a channel; its own weight beyond that is its slope.
         let shared = [matrix[1][0], matrix[0][1], matrix[0][2]];
-        let is_shared = (0..3).all(|row| {
+        parts.shared = (0..3).all(|row| {
             (0..3)
                 .all(|column| row == column || (matrix[row][column] - shared[column]).abs() < 1e-9)
         });
         for channel in 0..3 {
-            if is_shared {
+            if parts.shared {
                 parts.slopes[channel] = matrix[channel][channel] - shared[channel];
                 parts.weights[channel] = shared;
             }
             if own {
                 let weights = &mut parts.weights[channel][channel];
-                *(if is_shared { &mut parts.slopes[channel] } else { weights }) -= 1.0;
+                *(if parts.shared { &mut parts.slopes[channel] } else { weights }) -= 1.0;
             }
         }
         parts
@@ -169,7 +174,12 @@ impl Parts {
             let constant = self.constants[row] / unit;
             let range = |weight: f64| (weight.min(0.0), weight.max(0.0));
             let [r, g, b, slope] = varying.map(range);
-            let terms = [r, g, b, slope, (constant, constant), range(own)];
+            let constant_term = (constant, constant);
+            let terms = if self.shared {
+                [r, g, b, slope, constant_term, range(own)]
+            } else {
+                [constant_term, r, g, b, slope, range(own)]
+            };
             let (mut low, mut high) = (0.0, 0.0);
             let holds = |(index, term): (usize, &(f64, f64))| {
                 (low, high) = (low + term.0, high + term.1);
@@ -188,7 +198,7 @@ impl Parts {
         let coefficients = |row: [f64; 3]| row.map(|weight| scaled(weight, 32_768.0));
         let weights = if self.weights.iter().flatten().all(|weight| weight.abs() < 1e-9) {
             Weights::None
-        } else if self.weights[0] == self.weights[1] && self.weights[1] == self.weights[2] {
+        } else if self.shared {
             Weights::Shared(coefficients(self.weights[0]))
         } else {
             Weights::Matrix(self.weights.map(coefficients))
@@ -209,6 +219,16 @@ impl Parts {
 fn never_clips(matrix: &Matrix) -> bool {
     let highest = |row: &[f64; 4]| row[3] + row[..3].iter().map(|cell| cell.max(0.0)).sum::<f64>();
     never_negative(matrix) && matrix.iter().all(|row| highest(row) <= 1.0 + 1e-9)
+}
+
+/// Whether a step on each channel by itself takes what is beyond 0 and 1 beyond them again, so that clamping after it is enough: brightness
+/// and contrast from 1 on, invert.
+fn clips_as_well(matrix: &Matrix) -> bool {
+    is_diagonal(matrix)
+        && (0..3).all(|channel| {
+            let (black, white) = (line(matrix, channel, 0.0), line(matrix, channel, 1.0));
+            black.min(white) <= 1e-9 && black.max(white) >= 1.0 - 1e-9
+        })
 }
 
 /// Whether no result is below 0, for inputs in 0..=1.
@@ -234,4 +254,31 @@ fn is_diagonal(matrix: &Matrix) -> bool {
 fn is_identity(matrix: &Matrix) -> bool {
     is_diagonal(matrix)
         && (0..3).all(|row| (matrix[row][row] - 1.0).abs() < 1e-9 && matrix[row][3].abs() < 1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::filters::{Function, Step};
+    use super::*;
+
+    fn steps(chain: &[(Function, f64)]) -> usize {
+        let chain =
+            chain.iter().map(|(function, amount)| Step { function: *function, amount: *amount });
+        Program::new(&chain.collect::<Vec<_>>()).steps.len()
+    }
+
+    #[test]
+    fn steps_are_joined_only_where_that_changes_nothing() {
+        let (sepia, saturate) = ((Function::Sepia, 1.0), (Function::Saturate, 1.4));
+        let bright = |amount| (Function::Brightness, amount);
+        assert_eq!(steps(&[sepia, (Function::Contrast, 1.2), saturate, bright(1.1)]), 2);
+        assert_eq!(
+            steps(&[bright(1.5), (Function::Invert, 1.0)]),
+            1,
+            "clipped white becomes black"
+        );
+        assert_eq!(steps(&[bright(0.8), saturate]), 1, "nothing is clipped");
+        assert_eq!(steps(&[bright(1.5), bright(0.8)]), 2, "what is clipped becomes 0.8");
+        assert_eq!(steps(&[bright(1.5), saturate]), 2, "a clipped channel goes into the others");
+    }
 }

@@ -47,12 +47,11 @@ struct PreparedSums<V> {
     rows: [[V; 3]; 3],
     slopes: [V; 3],
     constants: [V; 3],
-    own: bool,
     doublings: u32,
     floor: bool,
 }
 
-/// Which terms a step has, for those steps that occur: the question is asked once for a unit, and what follows has no branches.
+/// Which terms a step has: the question is asked once for a unit, and what follows has no branches.
 #[derive(Clone, Copy)]
 enum Form {
     /// Grayscale.
@@ -60,36 +59,40 @@ enum Form {
     /// Saturate up to 1; from there on with the channel itself.
     SharedSlopes,
     SharedSlopesOwn,
+    /// The same joined with others.
+    SharedSlopesConstants,
+    SharedSlopesConstantsOwn,
     /// Sepia; hue-rotate.
     Matrix,
     MatrixOwn,
-    /// Duotone and joined steps.
+    /// Duotone; sepia with contrast.
     MatrixConstants,
+    MatrixConstantsOwn,
     /// Brightness up to 1, warmth; from there on with the channel itself.
     Slopes,
     SlopesOwn,
     /// Invert, fade, contrast up to 1; from there on with the channel itself.
     SlopesConstants,
     SlopesConstantsOwn,
-    /// All terms, whatever they are.
-    All,
 }
 
 impl Form {
+    /// The narrowest one that has the step's terms.
     fn of(sums: &Sums) -> Self {
-        let terms = (sums.weights, sums.slopes.is_some(), sums.constants.is_some(), sums.own);
-        match terms {
-            (Weights::Shared(_), false, false, false) => Form::Shared,
-            (Weights::Shared(_), true, false, false) => Form::SharedSlopes,
-            (Weights::Shared(_), true, false, true) => Form::SharedSlopesOwn,
-            (Weights::Matrix(_), false, false, false) => Form::Matrix,
-            (Weights::Matrix(_), false, false, true) => Form::MatrixOwn,
-            (Weights::Matrix(_), false, true, false) => Form::MatrixConstants,
-            (Weights::None, true, false, false) => Form::Slopes,
-            (Weights::None, true, false, true) => Form::SlopesOwn,
-            (Weights::None, true, true, false) => Form::SlopesConstants,
-            (Weights::None, true, true, true) => Form::SlopesConstantsOwn,
-            _ => Form::All,
+        match (sums.weights, sums.constants.is_some(), sums.own) {
+            (Weights::Shared(_), false, false) if sums.slopes.is_none() => Form::Shared,
+            (Weights::Shared(_), false, false) => Form::SharedSlopes,
+            (Weights::Shared(_), false, true) => Form::SharedSlopesOwn,
+            (Weights::Shared(_), true, false) => Form::SharedSlopesConstants,
+            (Weights::Shared(_), true, true) => Form::SharedSlopesConstantsOwn,
+            (Weights::Matrix(_), false, false) => Form::Matrix,
+            (Weights::Matrix(_), false, true) => Form::MatrixOwn,
+            (Weights::Matrix(_), true, false) => Form::MatrixConstants,
+            (Weights::Matrix(_), true, true) => Form::MatrixConstantsOwn,
+            (Weights::None, false, false) => Form::Slopes,
+            (Weights::None, false, true) => Form::SlopesOwn,
+            (Weights::None, true, false) => Form::SlopesConstants,
+            (Weights::None, true, true) => Form::SlopesConstantsOwn,
         }
     }
 }
@@ -111,7 +114,6 @@ impl<'a, V: Copy> Prepared<'a, V> {
             rows: [[lanes.splat(0); 3]; 3],
             slopes: spread(lanes, sums.slopes.unwrap_or_default()),
             constants: spread(lanes, sums.constants.unwrap_or_default()),
-            own: sums.own,
             doublings: sums.doublings,
             floor: sums.floor,
         };
@@ -151,15 +153,22 @@ impl<V: Copy> PreparedSums<V> {
             Form::Shared => self.sums::<L, PARTS, SHARED, false, false, false>(lanes, unit),
             Form::SharedSlopes => self.sums::<L, PARTS, SHARED, true, false, false>(lanes, unit),
             Form::SharedSlopesOwn => self.sums::<L, PARTS, SHARED, true, false, true>(lanes, unit),
+            Form::SharedSlopesConstants => {
+                self.sums::<L, PARTS, SHARED, true, true, false>(lanes, unit)
+            }
+            Form::SharedSlopesConstantsOwn => {
+                self.sums::<L, PARTS, SHARED, true, true, true>(lanes, unit)
+            }
             Form::Matrix => self.sums::<L, PARTS, MATRIX, false, false, false>(lanes, unit),
             Form::MatrixOwn => self.sums::<L, PARTS, MATRIX, false, false, true>(lanes, unit),
             Form::MatrixConstants => self.sums::<L, PARTS, MATRIX, false, true, false>(lanes, unit),
+            Form::MatrixConstantsOwn => {
+                self.sums::<L, PARTS, MATRIX, false, true, true>(lanes, unit)
+            }
             Form::Slopes => self.sums::<L, PARTS, NONE, true, false, false>(lanes, unit),
             Form::SlopesOwn => self.sums::<L, PARTS, NONE, true, false, true>(lanes, unit),
             Form::SlopesConstants => self.sums::<L, PARTS, NONE, true, true, false>(lanes, unit),
             Form::SlopesConstantsOwn => self.sums::<L, PARTS, NONE, true, true, true>(lanes, unit),
-            Form::All if self.own => self.sums::<L, PARTS, MATRIX, true, true, true>(lanes, unit),
-            Form::All => self.sums::<L, PARTS, MATRIX, true, true, false>(lanes, unit),
         };
         for _ in 0..self.doublings {
             for channel in 0..3 {
@@ -201,13 +210,19 @@ impl<V: Copy> PreparedSums<V> {
             for channel in 0..3 {
                 let mut sum = shared;
                 if WEIGHTS == MATRIX {
-                    sum = weigh(lanes, value, &self.rows[channel]);
+                    let row = &self.rows[channel];
+                    sum = lanes.multiply_high(value[0], row[0]);
+                    if CONSTANTS {
+                        sum = lanes.add(self.constants[channel], sum);
+                    }
+                    sum = lanes.add(sum, lanes.multiply_high(value[1], row[1]));
+                    sum = lanes.add(sum, lanes.multiply_high(value[2], row[2]));
                 }
                 if SLOPES {
                     let product = lanes.multiply_high(value[channel], self.slopes[channel]);
                     sum = if WEIGHTS == NONE { product } else { lanes.add(sum, product) };
                 }
-                if CONSTANTS {
+                if CONSTANTS && WEIGHTS != MATRIX {
                     sum = lanes.add(sum, self.constants[channel]);
                 }
                 if OWN {
