@@ -14,7 +14,7 @@
 //! be negative needs clamping at 0. The error is half of 1/128 of a level for each product, times 2^doublings.
 
 mod compile;
-mod lanes;
+pub(super) mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

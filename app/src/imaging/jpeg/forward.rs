@@ -1,125 +1,101 @@
-//! Pixels to coefficients: the 8-point DCT down and across as two small matrix products, then quantization.
+//! Pixels to coefficients, several blocks at a time: the 8-point DCT down, rows and columns exchanged, the DCT again, then
+//! quantization.
 //!
-//! The same form as `transform`, the other way round: rows of eight lanes are scaled and added, in a fixed order and without
-//! contraction, so that every machine writes the same file. Even and odd frequencies need the sums and the differences of mirrored
-//! rows only, which halves the first product.
+//! In 16 bits: samples come 32 times as large as levels, coefficients are 16 times as large as the specification's, which is as much as fits
+//! (8 * 128 * 16 = 2^14). A product is rounded ("multiply, high half, rounded"), so a coefficient is off by about a twentieth, and by at most
+//! an eighth: nothing beside a quantization step, but for steps of 1. Integers in a fixed order: every machine writes the same file.
 
-use super::zigzag::Zigzag;
+use super::super::lanes::Lanes;
+use super::blocks::{Blocks, LANES_MAX, Quantized};
 
-/// A quantized block in zigzag order.
-pub(super) struct Quantized {
-    pub values: [i16; 64],
-    /// A bit for each value that is not zero.
-    pub nonzero: u64,
+/// How much larger samples are than levels.
+pub(super) const SAMPLE: i16 = 32;
+/// How much larger coefficients are than the specification's.
+const COEFFICIENT: i32 = 16;
+/// cos(k pi / 16) / 2 for k from 1 to 7, times 32,768; the flat wave of frequency 0 has the height of number 4.
+const WAVES: [i16; 7] = [16_069, 15_137, 13_623, 11_585, 9_102, 6_270, 3_196];
+
+/// The transform with one quantization table, for one kind of lanes.
+pub(super) struct Forward<V> {
+    /// [`WAVES`], halved for the way down: from 32 times to 16 times.
+    down: [V; 7],
+    across: [V; 7],
+    /// By column: what each coefficient is multiplied with, to be quantized with a few binary places more.
+    factors: [V; 8],
+    /// Takes those places away again. There are as many of them as 1 / the smallest step leaves room for: fewer would be a bias.
+    rounding: V,
 }
 
-/// The transform with one quantization table.
-pub(super) struct Forward {
-    /// What each coefficient is multiplied with, in rows: 1 / its step.
-    factors: [[f32; 8]; 8],
-}
-
-/// cos(k pi / 16) / 2.
-const C: [f32; 8] = [
-    0.5,
-    0.490_392_64,
-    0.461_939_77,
-    0.415_734_8,
-    0.353_553_4,
-    0.277_785_12,
-    0.191_341_72,
-    0.097_545_16,
-];
-/// The orthonormal DCT: row k holds the lanes n of c(k) cos((2n + 1) k pi / 16).
-const BASIS: [[f32; 8]; 8] = [
-    [C[4]; 8],
-    [C[1], C[3], C[5], C[7], -C[7], -C[5], -C[3], -C[1]],
-    [C[2], C[6], -C[6], -C[2], -C[2], -C[6], C[6], C[2]],
-    [C[3], -C[7], -C[1], -C[5], C[5], C[1], C[7], -C[3]],
-    [C[4], -C[4], -C[4], C[4], C[4], -C[4], -C[4], C[4]],
-    [C[5], -C[1], C[7], C[3], -C[3], -C[7], C[1], -C[5]],
-    [C[6], -C[2], C[2], -C[6], -C[6], C[2], -C[2], C[6]],
-    [C[7], -C[5], C[3], -C[1], C[1], -C[3], C[5], -C[7]],
-];
-/// The same with rows and columns exchanged: row n holds the lanes k.
-const TURNED: [[f32; 8]; 8] = turned();
-
-const fn turned() -> [[f32; 8]; 8] {
-    let mut out = [[0.0; 8]; 8];
-    let mut at = 0;
-    while at < 64 {
-        out[at % 8][at / 8] = BASIS[at / 8][at % 8];
-        at += 1;
-    }
-    out
-}
-
-type Rows = [[f32; 8]; 8];
-
-impl Forward {
-    pub fn new(steps: &[u16; 64]) -> Self {
-        let mut factors = [[0.0; 8]; 8];
-        for (at, step) in steps.iter().enumerate() {
-            factors[at / 8][at % 8] = 1.0 / f32::from(*step);
-        }
-        Self { factors }
-    }
-
-    /// The block at the beginning of `samples`, whose rows are `stride` apart.
+impl<V: Copy> Forward<V> {
     #[inline(always)]
-    pub fn block<L: Zigzag>(&self, lanes: L, samples: &[u8], stride: usize) -> Quantized {
-        let mut rows: Rows = [[0.0; 8]; 8];
-        for y in 0..8 {
-            let row: &[u8; 8] =
-                samples[y * stride..].first_chunk().expect("planes hold whole blocks");
-            for lane in 0..8 {
-                rows[y][lane] = f32::from(row[lane]) - 128.0;
-            }
+    pub fn new<L: Lanes<Vector = V>>(lanes: L, steps: &[u16; 64]) -> Self {
+        let (mut down, mut across) = ([lanes.splat(0); 7], [lanes.splat(0); 7]);
+        for (number, wave) in WAVES.into_iter().enumerate() {
+            down[number] = lanes.splat((wave + 1) / 2);
+            across[number] = lanes.splat(wave);
         }
-        let down = self::down(&rows);
-        let mut natural = [0_i16; 64];
-        for v in 0..8 {
-            let mut sums = [0.0_f32; 8];
-            for n in 0..8 {
-                let factor = down[v][n];
-                for lane in 0..8 {
-                    sums[lane] += factor * TURNED[n][lane];
-                }
+        let smallest = steps.iter().copied().min().map_or(1, i32::from);
+        let places = (COEFFICIENT * smallest - 1).ilog2();
+        let one = (1 << (15 + places)) / COEFFICIENT;
+        let mut factors = [lanes.splat(0); 8];
+        for (column, factors) in factors.iter_mut().enumerate() {
+            let mut numbers = [0; LANES_MAX];
+            for (lane, number) in numbers.iter_mut().enumerate() {
+                let step = i32::from(steps[lane % 8 * 8 + column]);
+                *number = ((one + step / 2) / step) as i16;
             }
-            for lane in 0..8 {
-                natural[8 * v + lane] = rounded(sums[lane] * self.factors[v][lane]);
-            }
+            *factors = lanes.load(&numbers);
         }
-        lanes.zigzag(&natural)
+        Self { down, across, factors, rounding: lanes.splat(1 << (15 - places)) }
+    }
+
+    /// The blocks whose rows are given: samples around 0, [`SAMPLE`] times as large as levels.
+    #[inline(always)]
+    pub fn blocks<L: Blocks<Vector = V>>(&self, lanes: L, rows: [V; 8], blocks: &mut [Quantized]) {
+        let turned = lanes.turn(transform(lanes, rows, self.down));
+        let mut columns = transform(lanes, turned, self.across);
+        for column in 0..8 {
+            let quantized = lanes.multiply_high(columns[column], self.factors[column]);
+            columns[column] = lanes.multiply_high(quantized, self.rounding);
+        }
+        lanes.zigzag(columns, blocks);
     }
 }
 
-/// The DCT of every column.
+/// The DCT from vector to vector, each lane by itself: mirrored vectors are added for the even frequencies and subtracted for the
+/// odd ones. Nothing saturates: of the largest samples, sums of eight are the largest, and those of four on the way across.
 #[inline(always)]
-fn down(rows: &Rows) -> Rows {
-    let mut out: Rows = [[0.0; 8]; 8];
-    let (mut sums, mut differences) = ([[0.0_f32; 8]; 4], [[0.0_f32; 8]; 4]);
-    for n in 0..4 {
-        for lane in 0..8 {
-            sums[n][lane] = rows[n][lane] + rows[7 - n][lane];
-            differences[n][lane] = rows[n][lane] - rows[7 - n][lane];
-        }
-    }
-    for k in 0..8 {
-        let mirrored = if k % 2 == 0 { &sums } else { &differences };
-        for n in 0..4 {
-            for lane in 0..8 {
-                out[k][lane] += BASIS[k][n] * mirrored[n][lane];
-            }
-        }
-    }
-    out
+fn transform<L: Lanes>(
+    lanes: L,
+    x: [L::Vector; 8],
+    [c1, c2, c3, c4, c5, c6, c7]: [L::Vector; 7],
+) -> [L::Vector; 8] {
+    let (s0, s1) = (lanes.add(x[0], x[7]), lanes.add(x[1], x[6]));
+    let (s2, s3) = (lanes.add(x[2], x[5]), lanes.add(x[3], x[4]));
+    let (d0, d1) = (lanes.subtract(x[0], x[7]), lanes.subtract(x[1], x[6]));
+    let (d2, d3) = (lanes.subtract(x[2], x[5]), lanes.subtract(x[3], x[4]));
+    let evens = [lanes.add(s0, s3), lanes.add(s1, s2)];
+    let odds = [lanes.subtract(s0, s3), lanes.subtract(s1, s2)];
+    [
+        sum(lanes, evens, [c4, c4]),
+        lanes.add(sum(lanes, [d0, d1], [c1, c3]), sum(lanes, [d2, d3], [c5, c7])),
+        sum(lanes, odds, [c2, c6]),
+        lanes.subtract(difference(lanes, [d0, d1], [c3, c7]), sum(lanes, [d2, d3], [c1, c5])),
+        difference(lanes, evens, [c4, c4]),
+        lanes.add(difference(lanes, [d0, d1], [c5, c1]), sum(lanes, [d2, d3], [c7, c3])),
+        difference(lanes, odds, [c6, c2]),
+        lanes.add(difference(lanes, [d0, d1], [c7, c5]), difference(lanes, [d2, d3], [c3, c1])),
+    ]
 }
 
-/// To the nearest whole number. Beside 1.5 * 2^23 a float has no room for fractions, and its low bits are the number.
 #[inline(always)]
-fn rounded(value: f32) -> i16 {
-    (value + 12_582_912.0).to_bits() as i16
+fn sum<L: Lanes>(lanes: L, of: [L::Vector; 2], by: [L::Vector; 2]) -> L::Vector {
+    lanes.add(lanes.multiply_high(of[0], by[0]), lanes.multiply_high(of[1], by[1]))
+}
+
+#[inline(always)]
+fn difference<L: Lanes>(lanes: L, of: [L::Vector; 2], by: [L::Vector; 2]) -> L::Vector {
+    lanes.subtract(lanes.multiply_high(of[0], by[0]), lanes.multiply_high(of[1], by[1]))
 }
 
 #[cfg(test)]
@@ -128,11 +104,21 @@ mod tests {
     use super::super::transform::PLACES;
     use super::*;
 
-    #[test]
-    fn coefficients_are_what_the_definition_says() {
-        let samples: Vec<u8> = (0..64_u32).map(|at| (at * at * 37 % 251) as u8).collect();
+    /// What rounding in 16 bits may add to half a step, in the specification's units.
+    const SLACK: f64 = 0.125;
+
+    fn check(level: impl Fn(usize) -> u8) {
         let steps: [u16; 64] = std::array::from_fn(|at| 1 + at as u16 % 3);
-        let made = Forward::new(&steps).block(Plain, &samples, 8);
+        let forward = Forward::new(Plain, &steps);
+        let rows = std::array::from_fn(|y| {
+            // Two blocks, the second one upside down.
+            std::array::from_fn(|lane| {
+                let y = if lane < 8 { y } else { 7 - y };
+                (i16::from(level(8 * y + lane % 8)) - 128) * SAMPLE
+            })
+        });
+        let mut made = [Quantized::EMPTY; 2];
+        forward.blocks(Plain, rows, &mut made);
         for (at, place) in PLACES.iter().enumerate() {
             let (v, u) = (usize::from(place / 8), usize::from(place % 8));
             let mut sum = 0.0;
@@ -141,12 +127,35 @@ mod tests {
                     let scale = if k == 0 { 0.125_f64.sqrt() } else { 0.5 };
                     scale * ((2 * n + 1) as f64 * k as f64 * std::f64::consts::PI / 16.0).cos()
                 };
-                sum += wave(y, v) * wave(x, u) * (f64::from(samples[8 * y + x]) - 128.0);
+                sum += wave(y, v) * wave(x, u) * (f64::from(level(8 * y + x)) - 128.0);
             }
-            let wanted = sum / f64::from(steps[v * 8 + u]);
-            let got = made.values[at];
-            assert!((wanted - f64::from(got)).abs() <= 0.501, "{u},{v}: {wanted} and {got}");
-            assert_eq!(made.nonzero >> at & 1 == 1, got != 0);
+            for (made, sign) in made.iter().zip([1.0, if v % 2 == 0 { 1.0 } else { -1.0 }]) {
+                let step = f64::from(steps[v * 8 + u]);
+                let (wanted, got) = (sign * sum / step, made.values[at]);
+                let off = (wanted - f64::from(got)).abs();
+                assert!(off <= 0.5 + SLACK / step, "{u},{v}: {wanted} and {got}");
+                assert_eq!(made.nonzero >> at & 1 == 1, got != 0);
+            }
+        }
+    }
+
+    #[test]
+    fn coefficients_are_what_the_definition_says() {
+        check(|at| (at * at * 37 % 251) as u8);
+        check(|at| (at * 97 % 256) as u8);
+    }
+
+    #[test]
+    fn the_extremes_do_not_saturate() {
+        for level in [0, 255] {
+            check(|_| level);
+        }
+        // Each frequency at full height: black where its wave is below zero.
+        for (v, u) in (0..8).flat_map(|v| (0..8).map(move |u| (v, u))) {
+            let wave = |n: usize, k: usize| {
+                ((2 * n + 1) as f64 * k as f64 * std::f64::consts::PI / 16.0).cos()
+            };
+            check(|at| if wave(at / 8, v) * wave(at % 8, u) < 0.0 { 0 } else { 255 });
         }
     }
 }

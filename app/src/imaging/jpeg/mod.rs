@@ -1,4 +1,4 @@
-//! JPEG both ways. Writing (`writer`, `forward`) is baseline with chroma at half size. Reading goes straight to the size or a fraction of
+//! JPEG both ways. Writing (`writer`, `planes`, `forward`, `symbols`) is baseline with chroma at half size. Reading goes straight to the size or a fraction of
 //! it: each 8x8 block becomes NxN pixels, for N from 1 to 8, in the DCT domain.
 //!
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
@@ -10,14 +10,16 @@
 //! The N-point inverse DCT of the first N coefficients keeps the frequencies that NxN pixels can show and drops the others, as
 //! libjpeg 7 and later do. `docs/decisions/jpeg-crates.md` has the figures.
 
+mod blocks;
 mod codes;
 mod colour;
 mod entropy;
 mod forward;
 mod frame;
+mod planes;
+mod symbols;
 mod transform;
 mod writer;
-mod zigzag;
 
 use fearless_simd::Level;
 

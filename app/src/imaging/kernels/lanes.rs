@@ -16,7 +16,7 @@ use super::{FixedStep, Sums, Weights};
 const UNIT_BYTES_MAX: usize = 256;
 
 /// Lanes that can take pixels apart. A unit is two vectors per channel.
-pub(super) trait Pixels: Lanes {
+pub(in super::super) trait Pixels: Lanes {
     /// Whether there are registers for a whole unit; else its halves go through the steps one after the other.
     const WHOLE: bool;
     /// Values as bytes, through the table, as values again.
@@ -27,12 +27,14 @@ pub(super) trait Pixels: Lanes {
     ) -> [Self::Vector; PARTS];
     /// A unit of bytes, of `CHANNELS` a pixel, as channel values; alpha is left out.
     fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<Self::Vector>;
+    /// Red, green and blue bytes of 2 * [`Lanes::COUNT`] RGB pixels, in the order of the row.
+    fn channels(self, rgb: &[u8]) -> [Self::Bytes; 3];
     /// Values as bytes, rounded; what is negative becomes 0. The bytes of alpha stay.
     fn join<const CHANNELS: usize>(self, unit: Unit<Self::Vector>, bytes: &mut [u8]);
 }
 
 /// Red, green and blue of a unit, in two halves.
-pub(super) type Unit<V, const PARTS: usize = 2> = [[V; PARTS]; 3];
+pub(in super::super) type Unit<V, const PARTS: usize = 2> = [[V; PARTS]; 3];
 
 /// A step with its numbers spread over vectors.
 enum Prepared<'a, V> {
@@ -347,6 +349,17 @@ impl Pixels for Plain {
             }
         }
         unit
+    }
+
+    #[inline(always)]
+    fn channels(self, rgb: &[u8]) -> [Self::Bytes; 3] {
+        let mut channels = [[0; 2 * PLAIN]; 3];
+        for (at, pixel) in rgb.as_chunks::<3>().0.iter().take(2 * PLAIN).enumerate() {
+            for channel in 0..3 {
+                channels[channel][at] = pixel[channel];
+            }
+        }
+        channels
     }
 
     #[inline(always)]

@@ -43,6 +43,19 @@ const fn gathers(channels: usize) -> [[[u8; 64]; 2]; 3] {
 
 static GATHER_RGB: [[[u8; 64]; 2]; 3] = gathers(3);
 static GATHER_RGBA: [[[u8; 64]; 2]; 3] = gathers(4);
+/// Where the bytes of a channel lie among 192: in the first 128, or, where [`FROM_LAST`] says so, in the last 64.
+static CHANNEL_RGB: [[u8; 64]; 3] = {
+    let mut all = [[0; 64]; 3];
+    let mut at = 0;
+    while at < 192 {
+        all[at % 3][at / 3] = (at % 128) as u8;
+        at += 1;
+    }
+    all
+};
+/// Of red and green the last 64 bytes hold pixels 43 to 63, of blue pixel 42 as well.
+const FROM_LAST: [u64; 3] = [!0 << 43, !0 << 43, !0 << 42];
+
 /// The bytes of alpha.
 const ALPHA_BYTES: u64 = 0x8888_8888_8888_8888;
 
@@ -94,6 +107,11 @@ operation!(permute_512, Avx512, (a: __m512i, index: __m512i, b: __m512i) -> __m5
     _mm512_permutex2var_epi8(a, index, b)
 });
 
+operation!(channel_512, Avx512, (bytes: [__m512i; 3], index: __m512i, last: u64) -> __m512i, {
+    let first = _mm512_permutex2var_epi8(bytes[0], index, bytes[1]);
+    _mm512_mask_permutexvar_epi8(first, last, index, bytes[2])
+});
+
 #[inline(always)]
 fn load_512(avx512: Avx512, bytes: &[u8]) -> __m512i {
     u8x64::from_slice(avx512, bytes).into()
@@ -139,6 +157,21 @@ impl Pixels for Avx512 {
             }
         }
         unit
+    }
+
+    #[inline(always)]
+    fn channels(self, rgb: &[u8]) -> [__m512i; 3] {
+        let bytes = [
+            load_512(self, &rgb[..64]),
+            load_512(self, &rgb[64..128]),
+            load_512(self, &rgb[128..192]),
+        ];
+        let mut channels = bytes;
+        for channel in 0..3 {
+            let index = load_512(self, &CHANNEL_RGB[channel]);
+            channels[channel] = channel_512(self, bytes, index, FROM_LAST[channel]);
+        }
+        channels
     }
 
     #[inline(always)]
@@ -259,6 +292,24 @@ fn mix<const N: usize>(avx2: Avx2, parts: [__m256i; N], masks: &[[u8; 32]; 4]) -
     mixed
 }
 
+/// The channels' bytes of 32 pixels, alpha left out.
+#[inline(always)]
+fn channels_256<const CHANNELS: usize>(avx2: Avx2, bytes: &[u8]) -> [__m256i; 3] {
+    let masks = if CHANNELS == 3 { &SPLIT_RGB } else { &SPLIT_RGBA };
+    // Pixels 0..16 in the low lanes, 16..32 in the high ones.
+    let high = 16 * CHANNELS;
+    let mut parts = [avx2.splat(0); CHANNELS];
+    for (at, part) in parts.iter_mut().enumerate() {
+        let low = load_128(avx2, &bytes[16 * at..16 * at + 16]);
+        *part = lanes_256(avx2, low, load_128(avx2, &bytes[high + 16 * at..][..16]));
+    }
+    let mut planes = [parts[0]; 3];
+    for channel in 0..3 {
+        planes[channel] = mix(avx2, parts, &masks[channel]);
+    }
+    planes
+}
+
 impl Pixels for Avx2 {
     const WHOLE: bool = false;
 
@@ -283,19 +334,13 @@ impl Pixels for Avx2 {
 
     #[inline(always)]
     fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<__m256i> {
-        let masks = if CHANNELS == 3 { &SPLIT_RGB } else { &SPLIT_RGBA };
-        // Pixels 0..16 in the low lanes, 16..32 in the high ones.
-        let high = 16 * CHANNELS;
-        let mut parts = [self.splat(0); CHANNELS];
-        for (at, part) in parts.iter_mut().enumerate() {
-            let low = load_128(self, &bytes[16 * at..16 * at + 16]);
-            *part = lanes_256(self, low, load_128(self, &bytes[high + 16 * at..][..16]));
-        }
-        let mut planes = [parts[0]; 3];
-        for channel in 0..3 {
-            planes[channel] = mix(self, parts, &masks[channel]);
-        }
+        let planes = channels_256::<CHANNELS>(self, bytes);
         [widen_256(self, planes[0]), widen_256(self, planes[1]), widen_256(self, planes[2])]
+    }
+
+    #[inline(always)]
+    fn channels(self, rgb: &[u8]) -> [__m256i; 3] {
+        channels_256::<3>(self, rgb)
     }
 
     #[inline(always)]

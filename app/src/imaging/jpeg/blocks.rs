@@ -1,0 +1,231 @@
+//! Several 8x8 blocks at a time: each eight lanes of eight vectors are one.
+//!
+//! A vector of 32 lanes holds a row of four blocks that lie side by side. `x86` shuffles them for AVX-512 and AVX2, [`Plain`] is for
+//! all other machines.
+
+use super::super::kernels::lanes::Pixels;
+use super::super::lanes::{Lanes as _, Plain};
+use super::transform::PLACES;
+
+/// The most blocks in a vector: 32 lanes.
+pub(super) const BLOCKS_MAX: usize = 4;
+/// The most lanes.
+pub(super) const LANES_MAX: usize = 8 * BLOCKS_MAX;
+
+/// A quantized block in zigzag order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quantized {
+    pub values: [i16; 64],
+    /// A bit for each value that is not zero.
+    pub nonzero: u64,
+}
+
+impl Quantized {
+    pub const EMPTY: Self = Self { values: [0; 64], nonzero: 0 };
+}
+
+/// Lanes that can handle blocks.
+pub(super) trait Blocks: Pixels {
+    /// The bytes as numbers, in their order.
+    fn widen_both(self, bytes: Self::Bytes) -> [Self::Vector; 2];
+    /// The sums of bytes 0 and 1, 2 and 3, and so on.
+    fn neighbours(self, bytes: Self::Bytes) -> Self::Vector;
+    /// Rows of each block become its columns.
+    fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8];
+    /// From columns (lane n of a block is its row n) into the order of the file; there are as many blocks as in a vector.
+    #[inline(always)]
+    fn zigzag(self, columns: [Self::Vector; 8], blocks: &mut [Quantized]) {
+        let mut lanes = [[0; LANES_MAX]; 8];
+        for column in 0..8 {
+            self.store(columns[column], &mut lanes[column]);
+        }
+        for (number, block) in blocks.iter_mut().enumerate().take(Self::COUNT / 8) {
+            for at in 0..64 {
+                let place = usize::from(PLACES[at]);
+                block.values[at] = lanes[place % 8][8 * number + place / 8];
+            }
+            block.nonzero = 0;
+            for at in 0..64 {
+                block.nonzero |= u64::from(block.values[at] != 0) << at;
+            }
+        }
+    }
+}
+
+impl Blocks for Plain {
+    #[inline(always)]
+    fn widen_both(self, bytes: Self::Bytes) -> [Self::Vector; 2] {
+        let mut halves = [self.splat(0); 2];
+        for (at, byte) in bytes.into_iter().enumerate() {
+            halves[at / Self::COUNT][at % Self::COUNT] = i16::from(byte);
+        }
+        halves
+    }
+
+    #[inline(always)]
+    fn neighbours(self, bytes: Self::Bytes) -> Self::Vector {
+        let mut sums = self.splat(0);
+        for (sum, [one, other]) in sums.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *sum = i16::from(*one) + i16::from(*other);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8] {
+        let mut columns = rows;
+        for (number, column) in columns.iter_mut().enumerate() {
+            for (lane, value) in column.iter_mut().enumerate() {
+                *value = rows[lane % 8][lane / 8 * 8 + number];
+            }
+        }
+        columns
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use fearless_simd::{Avx2, Avx512};
+
+    use super::super::super::lanes::{Lanes, operation};
+    use super::{Blocks, PLACES, Quantized};
+
+    /// Three rounds of interleaving, within each 128 bits: pairs of numbers, of two, of four.
+    macro_rules! turned {
+        ($rows:ident, $low16:ident, $high16:ident, $low32:ident, $high32:ident, $low64:ident, $high64:ident) => {{
+            let [a, b, c, d, e, f, g, h] = $rows;
+            let (ab, cd, ef, gh) = ($low16(a, b), $low16(c, d), $low16(e, f), $low16(g, h));
+            let (abcd, efgh) =
+                ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
+            let (ab, cd, ef, gh) = ($high16(a, b), $high16(c, d), $high16(e, f), $high16(g, h));
+            let (more, rest) =
+                ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
+            [
+                $low64(abcd[0], efgh[0]),
+                $high64(abcd[0], efgh[0]),
+                $low64(abcd[1], efgh[1]),
+                $high64(abcd[1], efgh[1]),
+                $low64(more[0], rest[0]),
+                $high64(more[0], rest[0]),
+                $low64(more[1], rest[1]),
+                $high64(more[1], rest[1]),
+            ]
+        }};
+    }
+
+    operation!(widen_512, Avx512, (bytes: __m512i) -> [__m512i; 2], {
+        let high = _mm512_extracti64x4_epi64::<1>(bytes);
+        [_mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes)), _mm512_cvtepu8_epi16(high)]
+    });
+    operation!(neighbours_512, Avx512, (bytes: __m512i) -> __m512i, {
+        _mm512_maddubs_epi16(bytes, _mm512_set1_epi8(1))
+    });
+    operation!(turn_512, Avx512, (rows: [__m512i; 8]) -> [__m512i; 8], {
+        turned!(
+            rows,
+            _mm512_unpacklo_epi16,
+            _mm512_unpackhi_epi16,
+            _mm512_unpacklo_epi32,
+            _mm512_unpackhi_epi32,
+            _mm512_unpacklo_epi64,
+            _mm512_unpackhi_epi64
+        )
+    });
+    // Four quarters each of four vectors, exchanged like rows and columns.
+    operation!(quarters, Avx512, (rows: [__m512i; 4]) -> [__m512i; 4], {
+        let [a, b, c, d] = rows;
+        let (ab, cd) = (_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0x44>(c, d));
+        let (more, rest) = (_mm512_shuffle_i64x2::<0xEE>(a, b), _mm512_shuffle_i64x2::<0xEE>(c, d));
+        [
+            _mm512_shuffle_i64x2::<0x88>(ab, cd),
+            _mm512_shuffle_i64x2::<0xDD>(ab, cd),
+            _mm512_shuffle_i64x2::<0x88>(more, rest),
+            _mm512_shuffle_i64x2::<0xDD>(more, rest),
+        ]
+    });
+    operation!(permute, Avx512, (low: __m512i, index: __m512i, high: __m512i) -> __m512i, {
+        _mm512_permutex2var_epi16(low, index, high)
+    });
+    operation!(nonzero, Avx512, (values: __m512i) -> u32, _mm512_test_epi16_mask(values, values));
+
+    /// Where each value of the file's order lies among the columns of its block, in two vectors.
+    static FROM: [[i16; 32]; 2] = {
+        let mut from = [[0; 32]; 2];
+        let mut at = 0;
+        while at < 64 {
+            from[at / 32][at % 32] = (PLACES[at] % 8 * 8 + PLACES[at] / 8) as i16;
+            at += 1;
+        }
+        from
+    };
+
+    impl Blocks for Avx512 {
+        #[inline(always)]
+        fn widen_both(self, bytes: __m512i) -> [__m512i; 2] {
+            widen_512(self, bytes)
+        }
+
+        #[inline(always)]
+        fn neighbours(self, bytes: __m512i) -> __m512i {
+            neighbours_512(self, bytes)
+        }
+
+        #[inline(always)]
+        fn turn(self, rows: [__m512i; 8]) -> [__m512i; 8] {
+            turn_512(self, rows)
+        }
+
+        #[inline(always)]
+        fn zigzag(self, columns: [__m512i; 8], blocks: &mut [Quantized]) {
+            let [a, b, c, d, e, f, g, h] = columns;
+            let (low, high) = (quarters(self, [a, b, c, d]), quarters(self, [e, f, g, h]));
+            let (first, second) = (self.load(&FROM[0]), self.load(&FROM[1]));
+            for (number, block) in blocks.iter_mut().enumerate().take(4) {
+                let values = permute(self, low[number], first, high[number]);
+                self.store(values, &mut block.values[..32]);
+                block.nonzero = u64::from(nonzero(self, values));
+                let values = permute(self, low[number], second, high[number]);
+                self.store(values, &mut block.values[32..]);
+                block.nonzero |= u64::from(nonzero(self, values)) << 32;
+            }
+        }
+    }
+
+    operation!(widen_256, Avx2, (bytes: __m256i) -> [__m256i; 2], {
+        let high = _mm256_extracti128_si256::<1>(bytes);
+        [_mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes)), _mm256_cvtepu8_epi16(high)]
+    });
+    operation!(neighbours_256, Avx2, (bytes: __m256i) -> __m256i, {
+        _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1))
+    });
+    operation!(turn_256, Avx2, (rows: [__m256i; 8]) -> [__m256i; 8], {
+        turned!(
+            rows,
+            _mm256_unpacklo_epi16,
+            _mm256_unpackhi_epi16,
+            _mm256_unpacklo_epi32,
+            _mm256_unpackhi_epi32,
+            _mm256_unpacklo_epi64,
+            _mm256_unpackhi_epi64
+        )
+    });
+
+    impl Blocks for Avx2 {
+        #[inline(always)]
+        fn widen_both(self, bytes: __m256i) -> [__m256i; 2] {
+            widen_256(self, bytes)
+        }
+
+        #[inline(always)]
+        fn neighbours(self, bytes: __m256i) -> __m256i {
+            neighbours_256(self, bytes)
+        }
+
+        #[inline(always)]
+        fn turn(self, rows: [__m256i; 8]) -> [__m256i; 8] {
+            turn_256(self, rows)
+        }
+    }
+}

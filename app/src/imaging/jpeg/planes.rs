@@ -1,0 +1,126 @@
+//! RGB rows to luma and chroma, a unit of sixteen rows at a time: as many pixels wide as two vectors have lanes.
+//!
+//! Samples stay in 16 bits, with more precision than bytes, and go from here into `forward` without a way through the picture's memory.
+
+use super::blocks::{Blocks, LANES_MAX};
+use super::forward::SAMPLE;
+
+/// The rows of a unit, and of its MCUs.
+pub(super) const ROWS: usize = 16;
+/// Bytes of a row of the widest unit.
+const ROW_BYTES_MAX: usize = 3 * 2 * LANES_MAX;
+
+/// Y, Cb and Cr of JFIF (BT.601, full range), from red, green and blue in 256ths of [`SAMPLE`].
+const LUMA: [i16; 3] = [2_449, 4_809, 934];
+const BLUE: [i16; 3] = [-1_382, -2_714, 4_096];
+const RED: [i16; 3] = [4_096, -3_430, -666];
+
+/// Samples around 0, [`SAMPLE`] times as large as levels. Chroma is the mean of four pixels.
+pub(super) struct Unit<V> {
+    /// Left and right half of each row.
+    pub luma: [[V; 2]; ROWS],
+    pub blue: [V; ROWS / 2],
+    pub red: [V; ROWS / 2],
+}
+
+/// What is taken apart: rows of RGB without gaps.
+pub(super) struct Rgb<'a> {
+    pub pixels: &'a [u8],
+    pub width: usize,
+    pub height: usize,
+}
+
+/// [`LUMA`], [`BLUE`] and [`RED`], spread over vectors.
+pub(super) struct Colours<V> {
+    luma: [V; 3],
+    blue: [V; 3],
+    red: [V; 3],
+    middle: V,
+}
+
+impl<V: Copy> Colours<V> {
+    #[inline(always)]
+    pub fn new<L: Blocks<Vector = V>>(lanes: L) -> Self {
+        Self {
+            luma: spread(lanes, LUMA),
+            blue: spread(lanes, BLUE),
+            red: spread(lanes, RED),
+            middle: lanes.splat(128 * SAMPLE),
+        }
+    }
+
+    /// The unit whose upper left pixel is given; beyond the picture its last row and column are repeated.
+    #[inline(always)]
+    pub fn unit<L: Blocks<Vector = V>>(
+        &self,
+        lanes: L,
+        rgb: &Rgb<'_>,
+        left: usize,
+        top: usize,
+    ) -> Unit<V> {
+        let zero = lanes.splat(0);
+        let mut unit = Unit { luma: [[zero; 2]; ROWS], blue: [zero; 8], red: [zero; 8] };
+        for pair in 0..ROWS / 2 {
+            let upper = channels(lanes, rgb, left, top + 2 * pair);
+            let lower = channels(lanes, rgb, left, top + 2 * pair + 1);
+            unit.luma[2 * pair] = self.luma(lanes, upper);
+            unit.luma[2 * pair + 1] = self.luma(lanes, lower);
+            let mut means = [zero; 3];
+            for channel in 0..3 {
+                // Up to 4 * 255; with 5 bits more up to 32,640.
+                let (up, low) =
+                    (lanes.neighbours(upper[channel]), lanes.neighbours(lower[channel]));
+                means[channel] = lanes.shift_left(lanes.add(up, low), 5);
+            }
+            unit.blue[pair] = weighted(lanes, means, self.blue);
+            unit.red[pair] = weighted(lanes, means, self.red);
+        }
+        unit
+    }
+
+    #[inline(always)]
+    fn luma<L: Blocks<Vector = V>>(&self, lanes: L, channels: [L::Bytes; 3]) -> [V; 2] {
+        let [red, green, blue] = channels;
+        let (red, green, blue) =
+            (lanes.widen_both(red), lanes.widen_both(green), lanes.widen_both(blue));
+        let mut luma = red;
+        for half in 0..2 {
+            let values = [
+                lanes.shift_left(red[half], 7),
+                lanes.shift_left(green[half], 7),
+                lanes.shift_left(blue[half], 7),
+            ];
+            luma[half] = lanes.subtract(weighted(lanes, values, self.luma), self.middle);
+        }
+        luma
+    }
+}
+
+#[inline(always)]
+fn spread<L: Blocks>(lanes: L, [red, green, blue]: [i16; 3]) -> [L::Vector; 3] {
+    [lanes.splat(red), lanes.splat(green), lanes.splat(blue)]
+}
+
+#[inline(always)]
+fn weighted<L: Blocks>(lanes: L, values: [L::Vector; 3], weights: [L::Vector; 3]) -> L::Vector {
+    let [red, green, blue] = values;
+    let two =
+        lanes.add(lanes.multiply_high(red, weights[0]), lanes.multiply_high(green, weights[1]));
+    lanes.add(two, lanes.multiply_high(blue, weights[2]))
+}
+
+/// The channels of one row of a unit.
+#[inline(always)]
+fn channels<L: Blocks>(lanes: L, rgb: &Rgb<'_>, left: usize, y: usize) -> [L::Bytes; 3] {
+    let bytes = 3 * 2 * L::COUNT;
+    let row = &rgb.pixels[y.min(rgb.height - 1) * rgb.width * 3..][3 * left..3 * rgb.width];
+    if row.len() >= bytes {
+        return lanes.channels(&row[..bytes]);
+    }
+    let mut padded = [0; ROW_BYTES_MAX];
+    padded[..row.len()].copy_from_slice(row);
+    for at in row.len()..bytes {
+        padded[at] = padded[at - 3];
+    }
+    lanes.channels(&padded[..bytes])
+}

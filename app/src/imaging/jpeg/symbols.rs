@@ -1,0 +1,156 @@
+//! Quantized blocks to symbols, and symbols to bits.
+
+use super::blocks::Quantized;
+use super::codes::Words;
+
+/// What takes the symbols of a block: [`Sink`] writes them, [`Occurrences`] counts them.
+pub(super) trait Symbols {
+    /// A symbol of one of the four codes, and the bits that follow it: as many as its low half says.
+    fn symbol(&mut self, code: usize, symbol: u32, bits: u32);
+    /// Moves what has become whole bytes to `out`; to be called after at most 24 blocks.
+    fn flush(&mut self, out: &mut Vec<u8>);
+}
+
+/// How often each symbol of each code occurs.
+pub(super) struct Occurrences(pub Box<[[u32; 256]; 4]>);
+
+impl Symbols for Occurrences {
+    #[inline(always)]
+    fn symbol(&mut self, code: usize, symbol: u32, _bits: u32) {
+        self.0[code][symbol as usize & 255] += 1;
+    }
+
+    fn flush(&mut self, _out: &mut Vec<u8>) {}
+}
+
+/// Room for the bits of a unit's blocks and more: 4 MCUs of 6 blocks, of at most 64 symbols of 26 bits.
+const SCRATCH: usize = 8_192;
+
+/// Makes bytes of bits. They are collected as they come, without a question asked; [`Sink::flush`] stuffs the zeros behind bytes of FF.
+pub(super) struct Sink {
+    /// For each symbol its word, moved up by the bits that follow it, and, in the lowest five bits, how many bits both are.
+    entries: [[u32; 256]; 4],
+    scratch: Box<[u8; SCRATCH]>,
+    /// Whole bytes in the scratch.
+    filled: usize,
+    /// The bits since then at the right end, below others that are written already; how many there are, at most 7.
+    buffer: u64,
+    count: u32,
+}
+
+impl Symbols for Sink {
+    #[inline(always)]
+    fn symbol(&mut self, code: usize, symbol: u32, bits: u32) {
+        let entry = self.entries[code][symbol as usize & 255];
+        self.put(entry >> 5 | bits, entry & 31);
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        let (words, rest) = self.scratch[..self.filled].as_chunks::<8>();
+        for word in words {
+            if has_ff(u64::from_ne_bytes(*word)) {
+                stuff(word, out);
+            } else {
+                out.extend_from_slice(word);
+            }
+        }
+        stuff(rest, out);
+        self.filled = 0;
+    }
+}
+
+impl Sink {
+    pub fn new(words: [Words; 4]) -> Self {
+        let entry = |(symbol, (word, length)): (usize, &(u16, u8))| {
+            let bits = symbol as u32 & 15;
+            (u32::from(*word) << bits) << 5 | (u32::from(*length) + bits)
+        };
+        let mut entries = [[0; 256]; 4];
+        for (entries, words) in entries.iter_mut().zip(&words) {
+            for (symbol, word) in words.iter().enumerate().filter(|(_, (_, length))| *length > 0) {
+                entries[symbol] = entry((symbol, word));
+            }
+        }
+        Self { entries, scratch: Box::new([0; SCRATCH]), filled: 0, buffer: 0, count: 0 }
+    }
+
+    /// From 1 to 26 bits, in the low end of `bits`, with nothing above them.
+    #[inline(always)]
+    fn put(&mut self, bits: u32, count: u32) {
+        self.buffer = self.buffer << count | u64::from(bits);
+        self.count += count;
+        let word = self.buffer << (64 - self.count);
+        self.scratch[self.filled..self.filled + 8].copy_from_slice(&word.to_be_bytes());
+        self.filled += self.count as usize / 8;
+        self.count %= 8;
+    }
+
+    /// Moves all that is left to `out`, the last byte filled up with ones.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.count > 0 {
+            let missing = 8 - self.count;
+            self.put((1 << missing) - 1, missing);
+        }
+        self.flush(out);
+    }
+}
+
+#[inline(always)]
+fn stuff(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in bytes {
+        out.push(*byte);
+        if *byte == 0xFF {
+            out.push(0);
+        }
+    }
+}
+
+/// Whether one of the bytes is FF, that is, of the complement one is zero: the usual test.
+#[inline(always)]
+fn has_ff(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    (!word).wrapping_sub(ONES) & word & (ONES << 7) != 0
+}
+
+/// A component while it is written: which of the four codes are its own, and the DC value that was last.
+pub(super) struct Coder {
+    pub dc: usize,
+    pub ac: usize,
+    pub last: i32,
+}
+
+/// How many bits the number has, and its bits as the format writes them: negative ones less one.
+#[inline(always)]
+fn number(value: i32) -> (u32, u32) {
+    let sign = value >> 31;
+    let bits = 32 - ((value ^ sign) - sign).leading_zeros();
+    (bits, (value + sign) as u32 & ((1_u32 << bits) - 1))
+}
+
+impl Coder {
+    #[inline(always)]
+    pub fn block(&mut self, block: &Quantized, symbols: &mut impl Symbols) {
+        let dc = i32::from(block.values[0]);
+        let (bits, written) = number(dc - self.last);
+        self.last = dc;
+        symbols.symbol(self.dc, bits, written);
+        let mut before = 0;
+        let mut nonzero = block.nonzero & !1;
+        while nonzero != 0 {
+            let at = nonzero.trailing_zeros();
+            nonzero &= nonzero - 1;
+            let mut zeros = at - before - 1;
+            before = at;
+            while zeros > 15 {
+                symbols.symbol(self.ac, 0xF0, 0);
+                zeros -= 16;
+            }
+            let (bits, written) = number(i32::from(block.values[at as usize & 63]));
+            symbols.symbol(self.ac, zeros << 4 | bits, written);
+        }
+        if before < 63 {
+            symbols.symbol(self.ac, 0, 0);
+        }
+    }
+}
