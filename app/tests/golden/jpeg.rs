@@ -129,8 +129,9 @@ fn blocks_become_what_their_low_frequencies_are() {
                         worst = worst.max((wanted - f64::from(*got)).abs());
                     }
                 }
-                // Zune has rounded its samples, and each plane is rounded once more before it becomes RGB.
-                assert!(worst <= 3.0, "{color:?} {restart} {eighths}/8 is off by {worst}");
+                // Zune has rounded its samples, and each plane is rounded once more before it becomes RGB: half a level of luma and 0.886
+                // of blue (1.772 / 2) each time, and half a level at the end.
+                assert!(worst <= 3.4, "{color:?} {restart} {eighths}/8 is off by {worst}");
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use super::Damage;
 use super::frame::{Codes, Frame};
-use super::transform::{Block, PLACES};
+use super::transform::{Group, LIES};
 
 /// Bits that find an entry: 11 make a table of 8 KB, so that two of them with their companions stay in the first cache.
 const LOOKUP: u32 = 11;
@@ -258,26 +258,25 @@ impl Bits<'_> {
         }
     }
 
-    /// Reads a block's coefficients; returns the zigzag place of the last one that is not zero.
+    /// Reads the coefficients of one block of a group, which holds zeros there.
     #[inline(always)]
     pub fn block(
         &mut self,
         dc: &Table,
         ac: &Table,
         predicted: &mut i32,
-        block: &mut Block,
-    ) -> Result<usize, Damage> {
+        group: &mut Group,
+        block: usize,
+    ) -> Result<(), Damage> {
         // A copy of the reader stays in registers until the block is read.
         let mut bits = *self;
-        block.clear();
         bits.refill();
         let (symbol, difference) = bits.symbol(dc)?;
         if symbol > 15 {
             return Err(Damage("it holds codes that are none"));
         }
         *predicted = predicted.wrapping_add(difference);
-        block.set(0, *predicted);
-        let mut last = 0;
+        group.set(block, 0, *predicted);
         let mut at = 1;
         'block: while at < 64 {
             bits.refill();
@@ -303,8 +302,7 @@ impl Bits<'_> {
                 if at > 63 {
                     return Err(Damage("a block of it is too long"));
                 }
-                block.set(PLACES[at & 63], number);
-                last = at;
+                group.set(block, LIES[at & 63], number);
                 at += 1;
                 if at > 63 {
                     break 'block;
@@ -312,7 +310,7 @@ impl Bits<'_> {
             }
         }
         *self = bits;
-        Ok(last)
+        Ok(())
     }
 
     /// Whether more has been taken than there was.

@@ -23,10 +23,11 @@ mod writer;
 
 use fearless_simd::Level;
 
+use self::blocks::Blocks;
 use self::entropy::{Bits, Tables};
 use self::frame::Component;
 pub use self::frame::Frame;
-use self::transform::{Block, Shape};
+use self::transform::{Group, Shape};
 use super::lanes::with_lanes;
 
 /// Why the entropy-coded data cannot be decoded.
@@ -53,7 +54,9 @@ pub fn decode(
     let (width, height) = scaled_size(frame.width, frame.height, eighths);
     assert!((1..=8).contains(&eighths), "eighths of the size, at most all of it");
     assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
-    fearless_simd::dispatch!(level, _simd => run(frame, eighths as usize, width as usize, pixels))
+    let mut done = Ok(());
+    with_lanes!(level, lanes => done = run(lanes, frame, eighths as usize, width as usize, pixels));
+    done
 }
 
 /// Encodes RGB rows without gaps as a baseline JPEG with chroma at half size, with the instructions of `level`; the bytes are appended
@@ -107,73 +110,103 @@ struct Plane<'a> {
     shape: Shape,
     /// The last DC value.
     predicted: i32,
+    /// The blocks of as many MCUs as a vector has blocks: row by row, groups from left to right.
+    groups: [Group; 4],
     stride: usize,
     samples: Vec<u8>,
 }
 
 #[inline(always)]
-fn run(frame: &Frame<'_>, eighths: usize, width: usize, pixels: &mut [u8]) -> Result<(), Damage> {
+fn run<L: Blocks>(
+    lanes: L,
+    frame: &Frame<'_>,
+    eighths: usize,
+    width: usize,
+    pixels: &mut [u8],
+) -> Result<(), Damage> {
     let scan = entropy::Scan::new(frame)?;
     let tables = Tables::new(frame);
+    let abreast = L::COUNT / 8;
+    let mcus = frame.mcus_across();
     let mut planes: Vec<Plane<'_>> = Vec::with_capacity(3);
     for component in &frame.components {
         let side = |most: usize, own: usize| eighths * most / own;
         let (across, down) =
             (side(frame.across_max, component.across), side(frame.down_max, component.down));
-        // A block is written in whole vectors: what runs over the end of a row must not meet the next one's beginning.
-        let stride = frame.mcus_across() * component.across * across + transform::LANES_MAX;
+        // Groups are written whole, in whole vectors: what runs over the end of a row must not meet the next one's beginning.
+        let stride = mcus.next_multiple_of(abreast) * component.across * across + colour::SLACK;
         planes.push(Plane {
             component,
             shape: Shape::new(across, down, &component.quantization),
             predicted: 0,
+            groups: [Group::EMPTY; 4],
             stride,
             samples: vec![0; stride * component.down * down],
         });
     }
     let mcu_rows = eighths * frame.down_max;
-    let mut block = Block::default();
     let mut bits = Bits::default();
     let mut segments = scan.segments();
     let mut until_restart = 0;
     for rows in pixels.chunks_mut(width * 3 * mcu_rows) {
-        for mcu in 0..frame.mcus_across() {
-            if until_restart == 0 {
-                bits.check()?;
-                bits = segments.next().ok_or(Damage("its data end early"))?;
-                until_restart = frame.restart_interval;
+        for first in (0..mcus).step_by(abreast) {
+            for mcu in 0..abreast.min(mcus - first) {
+                if until_restart == 0 {
+                    bits.check()?;
+                    bits = segments.next().ok_or(Damage("its data end early"))?;
+                    until_restart = frame.restart_interval;
+                    for plane in &mut planes {
+                        plane.predicted = 0;
+                    }
+                }
+                until_restart -= 1;
                 for plane in &mut planes {
-                    plane.predicted = 0;
+                    plane.read::<L>(&tables, &mut bits, mcu)?;
                 }
             }
-            until_restart -= 1;
             for plane in &mut planes {
-                mcu_of(plane, &tables, &mut bits, &mut block, mcu)?;
+                plane.render(lanes, first);
             }
         }
         bits.check()?;
-        colour::rows_to_rgb(&planes, width, rows);
+        colour::rows_to_rgb(lanes, &planes, width, rows);
     }
     bits.check()
 }
 
-/// The blocks of one component in one MCU.
-#[inline(always)]
-fn mcu_of(
-    plane: &mut Plane<'_>,
-    tables: &Tables,
-    bits: &mut Bits<'_>,
-    block: &mut Block,
-    mcu: usize,
-) -> Result<(), Damage> {
-    let component = plane.component;
-    let (dc, ac) = (&tables.dc[component.dc_table], &tables.ac[component.ac_table]);
-    for down in 0..component.down {
-        for across in 0..component.across {
-            let last = bits.block(dc, ac, &mut plane.predicted, block)?;
-            let column = (mcu * component.across + across) * plane.shape.across;
-            let at = down * plane.shape.down * plane.stride + column;
-            plane.shape.render(block, last, &mut plane.samples[at..], plane.stride);
+impl Plane<'_> {
+    /// The blocks of one MCU, one of those whose blocks are together in [`Plane::groups`].
+    #[inline(always)]
+    fn read<L: Blocks>(
+        &mut self,
+        tables: &Tables,
+        bits: &mut Bits<'_>,
+        mcu: usize,
+    ) -> Result<(), Damage> {
+        let component = self.component;
+        let (dc, ac) = (&tables.dc[component.dc_table], &tables.ac[component.ac_table]);
+        for down in 0..component.down {
+            for across in 0..component.across {
+                let column = mcu * component.across + across;
+                let (group, block) = (column / (L::COUNT / 8), column % (L::COUNT / 8));
+                let group = &mut self.groups[(down * component.across + group) & 3];
+                bits.block(dc, ac, &mut self.predicted, group, block)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups' pixels, from the MCU `first` on; afterwards they are empty.
+    #[inline(always)]
+    fn render<L: Blocks>(&mut self, lanes: L, first: usize) {
+        let Self { component, shape, groups, stride, samples, .. } = self;
+        for (number, group) in groups.iter_mut().enumerate().take(component.down * component.across)
+        {
+            let (down, right) = (number / component.across, number % component.across);
+            let blocks = first * component.across + right * L::COUNT / 8;
+            let at = down * shape.down * *stride + blocks * shape.across;
+            shape.render(lanes, group, &mut samples[at..], *stride);
+            *group = Group::EMPTY;
         }
     }
-    Ok(())
 }

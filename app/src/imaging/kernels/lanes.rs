@@ -29,6 +29,8 @@ pub(in super::super) trait Pixels: Lanes {
     fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<Self::Vector>;
     /// Red, green and blue bytes of 2 * [`Lanes::COUNT`] RGB pixels, in the order of the row.
     fn channels(self, rgb: &[u8]) -> [Self::Bytes; 3];
+    /// The way back from [`Pixels::channels`].
+    fn interleave(self, channels: [Self::Bytes; 3], rgb: &mut [u8]);
     /// Values as bytes, rounded; what is negative becomes 0. The bytes of alpha stay.
     fn join<const CHANNELS: usize>(self, unit: Unit<Self::Vector>, bytes: &mut [u8]);
 }
@@ -360,6 +362,13 @@ impl Pixels for Plain {
             }
         }
         channels
+    }
+
+    #[inline(always)]
+    fn interleave(self, channels: [Self::Bytes; 3], rgb: &mut [u8]) {
+        for (at, pixel) in rgb.as_chunks_mut::<3>().0.iter_mut().take(2 * PLAIN).enumerate() {
+            *pixel = [channels[0][at], channels[1][at], channels[2][at]];
+        }
     }
 
     #[inline(always)]

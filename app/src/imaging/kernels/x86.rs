@@ -65,13 +65,14 @@ const fn packed(pixel: usize) -> usize {
     within / 8 * 16 + half * 8 + within % 8
 }
 
-/// A part of the joined bytes: from red and green, then blue into the gaps.
-const fn scatter(channels: usize, part: usize) -> [[u8; 64]; 2] {
+/// A part of the joined bytes: from red and green, then blue into the gaps. Pixels lie in their order, or as [`packed`]
+/// puts them.
+const fn scatter(channels: usize, part: usize, is_packed: bool) -> [[u8; 64]; 2] {
     let mut index = [[0; 64]; 2];
     let mut at = 0;
     while at < 64 {
         let (pixel, channel) = ((64 * part + at) / channels, (64 * part + at) % channels);
-        let from = packed(pixel) as u8;
+        let from = if is_packed { packed(pixel) as u8 } else { pixel as u8 };
         index[0][at] = if channel == 1 { from + 64 } else { from };
         index[1][at] = if channel == 2 { from + 64 } else { at as u8 };
         at += 1;
@@ -79,9 +80,12 @@ const fn scatter(channels: usize, part: usize) -> [[u8; 64]; 2] {
     index
 }
 
-static SCATTER_RGB: [[[u8; 64]; 2]; 3] = [scatter(3, 0), scatter(3, 1), scatter(3, 2)];
+static INTERLEAVE: [[[u8; 64]; 2]; 3] =
+    [scatter(3, 0, false), scatter(3, 1, false), scatter(3, 2, false)];
+static SCATTER_RGB: [[[u8; 64]; 2]; 3] =
+    [scatter(3, 0, true), scatter(3, 1, true), scatter(3, 2, true)];
 static SCATTER_RGBA: [[[u8; 64]; 2]; 4] =
-    [scatter(4, 0), scatter(4, 1), scatter(4, 2), scatter(4, 3)];
+    [scatter(4, 0, true), scatter(4, 1, true), scatter(4, 2, true), scatter(4, 3, true)];
 
 operation!(gather_512, Avx512, (low: __m512i, index: __m512i, high: __m512i) -> __m512i, {
     _mm512_srli_epi16::<1>(_mm512_permutex2var_epi8(low, index, high))
@@ -111,6 +115,19 @@ operation!(channel_512, Avx512, (bytes: [__m512i; 3], index: __m512i, last: u64)
     let first = _mm512_permutex2var_epi8(bytes[0], index, bytes[1]);
     _mm512_mask_permutexvar_epi8(first, last, index, bytes[2])
 });
+
+/// 64 bytes of the channels, as [`scatter`] made the indices.
+#[inline(always)]
+fn joined_512(
+    avx512: Avx512,
+    channels: [__m512i; 3],
+    first: &[u8; 64],
+    second: &[u8; 64],
+) -> __m512i {
+    let [red, green, blue] = channels;
+    let two = permute_512(avx512, red, load_512(avx512, first), green);
+    permute_512(avx512, two, load_512(avx512, second), blue)
+}
 
 #[inline(always)]
 fn load_512(avx512: Avx512, bytes: &[u8]) -> __m512i {
@@ -175,6 +192,13 @@ impl Pixels for Avx512 {
     }
 
     #[inline(always)]
+    fn interleave(self, channels: [__m512i; 3], rgb: &mut [u8]) {
+        for (bytes, [first, second]) in rgb.as_chunks_mut::<64>().0.iter_mut().zip(&INTERLEAVE) {
+            self.store_bytes(joined_512(self, channels, first, second), bytes);
+        }
+    }
+
+    #[inline(always)]
     fn join<const CHANNELS: usize>(self, unit: Unit<__m512i>, bytes: &mut [u8]) {
         let red = pack_512(self, unit[0]);
         let green = pack_512(self, unit[1]);
@@ -182,8 +206,7 @@ impl Pixels for Avx512 {
         for (part, bytes) in bytes.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             let [first, second] =
                 if CHANNELS == 3 { &SCATTER_RGB[part] } else { &SCATTER_RGBA[part] };
-            let two = permute_512(self, red, load_512(self, first), green);
-            let mut joined = permute_512(self, two, load_512(self, second), blue);
+            let mut joined = joined_512(self, [red, green, blue], first, second);
             if CHANNELS == 4 {
                 joined = keep_alpha_512(self, load_512(self, bytes), joined);
             }
@@ -310,6 +333,28 @@ fn channels_256<const CHANNELS: usize>(avx2: Avx2, bytes: &[u8]) -> [__m256i; 3]
     planes
 }
 
+/// The bytes of 32 pixels from their channels; those of alpha stay.
+#[inline(always)]
+fn interleave_256<const CHANNELS: usize>(avx2: Avx2, planes: [__m256i; 3], bytes: &mut [u8]) {
+    let masks = if CHANNELS == 3 { &JOIN_RGB } else { &JOIN_RGBA };
+    let high = 16 * CHANNELS;
+    for part in 0..CHANNELS {
+        let (low_at, high_at) = (16 * part, high + 16 * part);
+        let mut joined = pick(avx2, planes[0], &masks[0][part]);
+        joined = or_256(avx2, joined, pick(avx2, planes[1], &masks[1][part]));
+        joined = or_256(avx2, joined, pick(avx2, planes[2], &masks[2][part]));
+        if CHANNELS == 4 {
+            let low = load_128(avx2, &bytes[low_at..low_at + 16]);
+            let before = lanes_256(avx2, low, load_128(avx2, &bytes[high_at..high_at + 16]));
+            joined = or_256(avx2, joined, alpha_256(avx2, before));
+        }
+        let joined: u8x32<Avx2> = joined.simd_into(avx2);
+        let (low, high) = joined.split();
+        low.store_slice(&mut bytes[low_at..low_at + 16]);
+        high.store_slice(&mut bytes[high_at..high_at + 16]);
+    }
+}
+
 impl Pixels for Avx2 {
     const WHOLE: bool = false;
 
@@ -344,24 +389,13 @@ impl Pixels for Avx2 {
     }
 
     #[inline(always)]
+    fn interleave(self, channels: [__m256i; 3], rgb: &mut [u8]) {
+        interleave_256::<3>(self, channels, rgb);
+    }
+
+    #[inline(always)]
     fn join<const CHANNELS: usize>(self, unit: Unit<__m256i>, bytes: &mut [u8]) {
-        let masks = if CHANNELS == 3 { &JOIN_RGB } else { &JOIN_RGBA };
-        let high = 16 * CHANNELS;
         let planes = [pack_256(self, unit[0]), pack_256(self, unit[1]), pack_256(self, unit[2])];
-        for part in 0..CHANNELS {
-            let (low_at, high_at) = (16 * part, high + 16 * part);
-            let mut joined = pick(self, planes[0], &masks[0][part]);
-            joined = or_256(self, joined, pick(self, planes[1], &masks[1][part]));
-            joined = or_256(self, joined, pick(self, planes[2], &masks[2][part]));
-            if CHANNELS == 4 {
-                let low = load_128(self, &bytes[low_at..low_at + 16]);
-                let before = lanes_256(self, low, load_128(self, &bytes[high_at..high_at + 16]));
-                joined = or_256(self, joined, alpha_256(self, before));
-            }
-            let joined: u8x32<Avx2> = joined.simd_into(self);
-            let (low, high) = joined.split();
-            low.store_slice(&mut bytes[low_at..low_at + 16]);
-            high.store_slice(&mut bytes[high_at..high_at + 16]);
-        }
+        interleave_256::<CHANNELS>(self, planes, bytes);
     }
 }
