@@ -36,7 +36,7 @@ def saturate(s):
 
 HUE_30 = [[0.8377, 0.1622, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # any full matrix costs the same
 WORKS = [f"{work} 12MP" for work in ["memcpy", "grayscale", "sepia", "saturate", "hue-rotate", "brightness+contrast", "curves", "invert",
-         "chain-of-4", "sharpen", "vignette", "tiled-mark", "box-blur-10", "gaussian-5", "rough-gaussian-5"]]
+         "chain-of-4", "sharpen", "vignette", "tiled-mark", "box-blur-10", "gaussian-5", "rough-gaussian-5", "resize-1080"]]
 WORKS += [f"{work} 1MP" for work in ["memcpy", "grayscale", "sepia", "saturate", "hue-rotate", "brightness+contrast", "curves", "invert",
           "chain-of-4", "sharpen", "unsharp", "vignette", "tiled-mark", "box-blur-10", "gaussian-2", "gaussian-5", "gaussian-20",
           "rough-gaussian-5", "rough-gaussian-20", "encode-jpeg"]]
@@ -164,6 +164,7 @@ def opencv(path):
             f"box-blur-10 {size}": lambda image=image, out=out: cv2.blur(image, (21, 21), out, borderType=cv2.BORDER_REPLICATE),
             f"tiled-mark {size}": lambda picture=image.copy(), tiled=tiled: tiled(picture),
             f"vignette {size}": lambda image=image, out=out, mask=mask: cv2.multiply(image, mask, out, 1 / 255),
+            f"resize-1080 {size}": lambda image=image: cv2.resize(image, (1080, height_of(image)), interpolation=cv2.INTER_AREA),
             f"encode-jpeg {size}": lambda image=image: cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]),
         }
 
@@ -172,6 +173,9 @@ def opencv(path):
             works[f"rough-gaussian-{sigma} {size}"] = stack(sigma)
 
     masks = {}
+
+    def height_of(image):
+        return round(image.shape[0] * 1080 / image.shape[1])
 
     def finish(image):
         cv2.transform(image, numpy.float32(SEPIA)[::-1, ::-1].copy(), image)
@@ -238,6 +242,7 @@ def pillow(path):
             f"box-blur-10 {size}": lambda image=image: image.filter(ImageFilter.BoxBlur(10)),
             f"rough-gaussian-5 {size}": lambda image=image: image.filter(ImageFilter.GaussianBlur(5)),
             f"rough-gaussian-20 {size}": lambda image=image: image.filter(ImageFilter.GaussianBlur(20)),
+            f"resize-1080 {size}": lambda image=image: image.resize((1080, round(image.height * 1080 / image.width)), Image.HAMMING),
             f"encode-jpeg {size}": lambda image=image: image.save(io.BytesIO(), "JPEG", quality=QUALITY, subsampling=2),
         }
 

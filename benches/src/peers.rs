@@ -6,6 +6,9 @@
 
 use std::hint::black_box;
 
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType as Curve, ResizeAlg, ResizeOptions, Resizer};
 use image::imageops::{self, FilterType, colorops};
 use image::{Rgb, RgbImage};
 use imageproc::filter as convolve;
@@ -21,7 +24,7 @@ use photon_rs::{PhotonImage, channels, colour_spaces, conv, effects, monochrome,
 pub type Work = Box<dyn FnMut()>;
 
 /// The crates.
-pub const PEERS: [&str; 4] = ["image", "imageproc", "photon", "libblur"];
+pub const PEERS: [&str; 5] = ["image", "imageproc", "photon", "libblur", "fast_image_resize"];
 
 /// All works that any of them does. `gaussian-S` is the true curve of that sigma, `rough-gaussian-S` what stands in for it (boxes,
 /// stacks): two classes of accuracy, to be compared each with its own.
@@ -57,8 +60,28 @@ pub fn work(peer: &str, what: &str, picture: &RgbImage) -> Option<Work> {
         "imageproc" => by_imageproc(what, picture.clone()),
         "photon" => by_photon(what, picture),
         "libblur" => by_libblur(what, picture.clone()),
+        "fast_image_resize" => by_fast_image_resize(what, picture.clone()),
         _ => None,
     }
+}
+
+/// Resizing is all that it does: the same filter as ours.
+fn by_fast_image_resize(what: &str, picture: RgbImage) -> Option<Work> {
+    if what != "resize-1080" {
+        return None;
+    }
+    let (width, height) = (RESIZED_WIDTH, resized_height(&picture));
+    let mut made = RgbImage::new(width, height);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(Curve::Hamming));
+    let mut resizer = Resizer::new();
+    Some(Box::new(move || {
+        let (from_width, from_height) = picture.dimensions();
+        let from = TypedImageRef::<U8x3>::from_buffer(from_width, from_height, &picture);
+        let to = TypedImage::<U8x3>::from_buffer(width, height, &mut made);
+        let (from, mut to) = (from.expect("its size"), to.expect("its size"));
+        resizer.resize_typed(&from, &mut to, &options).expect("no cropping is asked for");
+        black_box(&made);
+    }))
 }
 
 /// The sigma in `gaussian-5` or `rough-gaussian-5`, after this prefix.

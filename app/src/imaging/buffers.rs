@@ -5,15 +5,18 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use fast_image_resize::Resizer;
 use image::RgbImage;
+
+use super::resize::Scratch;
 
 /// As many pictures at once as a small server renders; what is beyond is made and dropped.
 const WORKBENCHES_MAX: usize = 4;
 /// A 16-megapixel photo; rarer giants are given back to the system.
 const KEPT_BYTES_MAX: usize = 48 << 20;
-/// The decoded picture, two neighbouring sizes of the ladder and a finished one.
-const BUFFERS_MAX: usize = 4;
+/// The decoded picture, and of the usual ladder each size and its finished copy but for the smallest.
+const BUFFERS_MAX: usize = 8;
+/// A buffer of more than this many times the size is left for a picture that needs it: shortened now, it would be filled with zeros then.
+const ROOMY_MAX: usize = 3;
 
 static STOCK: Mutex<Vec<Workbench>> = Mutex::new(Vec::new());
 
@@ -21,7 +24,7 @@ static STOCK: Mutex<Vec<Workbench>> = Mutex::new(Vec::new());
 #[derive(Default)]
 pub struct Workbench {
     /// Keeps its own scratch space from one resize to the next.
-    pub resizer: Resizer,
+    pub resizer: Scratch,
     free: Vec<Vec<u8>>,
 }
 
@@ -35,9 +38,6 @@ impl Workbench {
     /// Back into the stock.
     pub fn put_back(mut self) {
         self.free.retain(|buffer| buffer.capacity() <= KEPT_BYTES_MAX);
-        if self.resizer.size_of_internal_buffers() > KEPT_BYTES_MAX {
-            self.resizer.reset_internal_buffers();
-        }
         let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
         if stock.len() < WORKBENCHES_MAX {
             stock.push(self);
@@ -47,28 +47,22 @@ impl Workbench {
     /// A picture of this size with arbitrary contents, for those who write every pixel.
     pub fn picture(&mut self, width: u32, height: u32) -> RgbImage {
         let bytes = width as usize * height as usize * 3;
-        // The smallest that fits; else the largest, which then grows.
-        let fits = |buffer: &Vec<u8>| buffer.capacity() >= bytes;
-        let sizes = self.free.iter().enumerate();
-        let best = sizes
-            .clone()
-            .filter(|(_, buffer)| fits(buffer))
-            .min_by_key(|(_, buffer)| buffer.capacity())
-            .or_else(|| sizes.max_by_key(|(_, buffer)| buffer.capacity()))
-            .map(|(index, _)| index);
-        let mut buffer = best.map(|index| self.free.swap_remove(index)).unwrap_or_default();
-        if buffer.capacity() < bytes {
-            // Zeroed by the system, which costs less than growing and copying.
-            buffer = vec![0; bytes];
-        }
+        // The smallest that fits well. A new one is zeroed by the system, which costs less than growing one and copying.
+        let fits = |buffer: &Vec<u8>| (bytes..=ROOMY_MAX * bytes).contains(&buffer.capacity());
+        let fitting = self.free.iter().enumerate().filter(|(_, buffer)| fits(buffer));
+        let best = fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index);
+        let found = best.map(|index| self.free.swap_remove(index));
+        let mut buffer = found.unwrap_or_else(|| vec![0; bytes]);
         buffer.resize(bytes, 0);
         RgbImage::from_raw(width, height, buffer).expect("the buffer has the picture's size")
     }
 
     /// The picture is no longer needed.
     pub fn recycle(&mut self, picture: RgbImage) {
-        if self.free.len() < BUFFERS_MAX {
-            self.free.push(picture.into_raw());
+        self.free.push(picture.into_raw());
+        if self.free.len() > BUFFERS_MAX {
+            // The one that has been unused for longest.
+            self.free.remove(0);
         }
     }
 }

@@ -1,15 +1,20 @@
-//! Smaller copies, by convolution (fast_image_resize).
+//! Smaller copies, by convolution: `resize::taps` has the weights, `resize::bands` the work.
 //!
 //! The filter is Hamming: about the sharpness of bicubic at the cost of the triangle filter, and without the halos that
 //! Lanczos and bicubic draw along edges. It works on the sRGB values as stored, as browsers and phones do; averaging in linear light would
 //! keep fine bright detail a little brighter but costs two more passes, and the page would no longer look like the preview.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
+mod bands;
+mod taps;
+
+use fearless_simd::Level;
 use image::RgbImage;
 
+use self::bands::Resize;
+pub use self::bands::Scratch;
+use self::taps::Taps;
 use super::buffers::Workbench;
+use super::lanes::with_lanes;
 
 /// The size of a rendition `width` pixels wide of a picture of this size: never wider than the picture, the height follows.
 pub fn fit(picture_width: u32, picture_height: u32, width: u32) -> (u32, u32) {
@@ -27,14 +32,21 @@ pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32
         out.copy_from_slice(picture);
         return out;
     }
-    let from = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture);
-    let to = TypedImage::<U8x3>::from_buffer(width, height, &mut out);
-    let (from, mut to) = (
-        from.expect("an RgbImage holds exactly its pixels"),
-        to.expect("an RgbImage holds exactly its pixels"),
-    );
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Hamming));
-    let resized = bench.resizer.resize_typed(&from, &mut to, &options);
-    resized.expect("no cropping is asked for, which alone can fail");
+    resize_with(Level::new(), &mut bench.resizer, picture, &mut out);
     out
+}
+
+/// Fills the smaller picture from the larger one, with the instructions of `level`.
+pub fn resize_with(level: Level, scratch: &mut Scratch, picture: &RgbImage, out: &mut RgbImage) {
+    let side = |from: u32, to: u32| Taps::new(from as usize, to as usize);
+    if picture.is_empty() || out.is_empty() {
+        return;
+    }
+    let resize = Resize {
+        from: picture,
+        row: 3 * picture.width() as usize,
+        down: side(picture.height(), out.height()),
+        across: side(picture.width(), out.width()),
+    };
+    with_lanes!(level, lanes => resize.run(lanes, scratch, out));
 }

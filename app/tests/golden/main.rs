@@ -2,8 +2,8 @@
 //!
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
 //! compares whole pictures with stored ones; `formats` checks which files are understood; `jpeg` holds
-//! the scaled JPEG decoder against another one; `spatial` the filters that look around and `blurs` the blurs against their formulas; `pipeline`
-//! that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
+//! the scaled JPEG decoder against another one; `spatial` the filters that look around and `blurs` the blurs against their formulas; `resize` holds
+//! smaller copies against their formula, `pipeline` that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
 //! read as another picture; `fuzzing` runs the fuzz targets over their seeds.
 //! `UPDATE_GOLDEN=1 cargo nextest run -p photo-app --test golden` stores new pictures; look at them before committing.
 
@@ -15,6 +15,7 @@ mod jpeg;
 mod kernels;
 mod pictures;
 mod pipeline;
+mod resize;
 mod samplings;
 mod spatial;
 

@@ -118,6 +118,14 @@ fn work(name: &str, jpeg: &'static [u8], large: &RgbImage, small: &RgbImage) -> 
             let mut picture = picture.clone();
             return Some(Box::new(move || watermark::draw(&mut picture, Watermark::Tiled)));
         }
+        "resize-1080" => {
+            let (picture, mut bench) = (picture.clone(), Default::default());
+            let (width, height) = resize::fit(picture.width(), picture.height(), 1_080);
+            return Some(Box::new(move || {
+                let made = resize::resize(&mut bench, &picture, width, height);
+                bench.recycle(std::hint::black_box(made));
+            }));
+        }
         "encode-jpeg" => {
             let picture = picture.clone();
             return Some(Box::new(move || {

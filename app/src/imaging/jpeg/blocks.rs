@@ -30,8 +30,6 @@ pub(super) trait Blocks: Pixels {
     fn widen_both(self, bytes: Self::Bytes) -> [Self::Vector; 2];
     /// The sums of bytes 0 and 1, 2 and 3, and so on.
     fn neighbours(self, bytes: Self::Bytes) -> Self::Vector;
-    /// Rows of each block become its columns.
-    fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8];
     /// From columns (lane n of a block is its row n) into the order of the file; there are as many blocks as in a vector.
     #[inline(always)]
     fn zigzag(self, columns: [Self::Vector; 8], blocks: &mut [Quantized]) {
@@ -40,9 +38,9 @@ pub(super) trait Blocks: Pixels {
             self.store(columns[column], &mut lanes[column]);
         }
         for (number, block) in blocks.iter_mut().enumerate().take(Self::COUNT / 8) {
-            for at in 0..64 {
-                let place = usize::from(PLACES[at]);
-                block.values[at] = lanes[place % 8][8 * number + place / 8];
+            for (value, place) in block.values.iter_mut().zip(PLACES) {
+                let place = usize::from(place);
+                *value = lanes[place % 8][8 * number + place / 8];
             }
             block.nonzero = 0;
             for at in 0..64 {
@@ -70,17 +68,6 @@ impl Blocks for Plain {
         }
         sums
     }
-
-    #[inline(always)]
-    fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8] {
-        let mut columns = rows;
-        for (number, column) in columns.iter_mut().enumerate() {
-            for (lane, value) in column.iter_mut().enumerate() {
-                *value = rows[lane % 8][lane / 8 * 8 + number];
-            }
-        }
-        columns
-    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -89,31 +76,8 @@ mod x86 {
 
     use fearless_simd::{Avx2, Avx512};
 
-    use super::super::super::lanes::{Lanes, operation};
+    use super::super::super::lanes::{Lanes, operation, quarters};
     use super::{Blocks, PLACES, Quantized};
-
-    /// Three rounds of interleaving, within each 128 bits: pairs of numbers, of two, of four.
-    macro_rules! turned {
-        ($rows:ident, $low16:ident, $high16:ident, $low32:ident, $high32:ident, $low64:ident, $high64:ident) => {{
-            let [a, b, c, d, e, f, g, h] = $rows;
-            let (ab, cd, ef, gh) = ($low16(a, b), $low16(c, d), $low16(e, f), $low16(g, h));
-            let (abcd, efgh) =
-                ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
-            let (ab, cd, ef, gh) = ($high16(a, b), $high16(c, d), $high16(e, f), $high16(g, h));
-            let (more, rest) =
-                ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
-            [
-                $low64(abcd[0], efgh[0]),
-                $high64(abcd[0], efgh[0]),
-                $low64(abcd[1], efgh[1]),
-                $high64(abcd[1], efgh[1]),
-                $low64(more[0], rest[0]),
-                $high64(more[0], rest[0]),
-                $low64(more[1], rest[1]),
-                $high64(more[1], rest[1]),
-            ]
-        }};
-    }
 
     operation!(widen_512, Avx512, (bytes: __m512i) -> [__m512i; 2], {
         let high = _mm512_extracti64x4_epi64::<1>(bytes);
@@ -121,29 +85,6 @@ mod x86 {
     });
     operation!(neighbours_512, Avx512, (bytes: __m512i) -> __m512i, {
         _mm512_maddubs_epi16(bytes, _mm512_set1_epi8(1))
-    });
-    operation!(turn_512, Avx512, (rows: [__m512i; 8]) -> [__m512i; 8], {
-        turned!(
-            rows,
-            _mm512_unpacklo_epi16,
-            _mm512_unpackhi_epi16,
-            _mm512_unpacklo_epi32,
-            _mm512_unpackhi_epi32,
-            _mm512_unpacklo_epi64,
-            _mm512_unpackhi_epi64
-        )
-    });
-    // Four quarters each of four vectors, exchanged like rows and columns.
-    operation!(quarters, Avx512, (rows: [__m512i; 4]) -> [__m512i; 4], {
-        let [a, b, c, d] = rows;
-        let (ab, cd) = (_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0x44>(c, d));
-        let (more, rest) = (_mm512_shuffle_i64x2::<0xEE>(a, b), _mm512_shuffle_i64x2::<0xEE>(c, d));
-        [
-            _mm512_shuffle_i64x2::<0x88>(ab, cd),
-            _mm512_shuffle_i64x2::<0xDD>(ab, cd),
-            _mm512_shuffle_i64x2::<0x88>(more, rest),
-            _mm512_shuffle_i64x2::<0xDD>(more, rest),
-        ]
     });
     operation!(permute, Avx512, (low: __m512i, index: __m512i, high: __m512i) -> __m512i, {
         _mm512_permutex2var_epi16(low, index, high)
@@ -173,11 +114,6 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn turn(self, rows: [__m512i; 8]) -> [__m512i; 8] {
-            turn_512(self, rows)
-        }
-
-        #[inline(always)]
         fn zigzag(self, columns: [__m512i; 8], blocks: &mut [Quantized]) {
             let [a, b, c, d, e, f, g, h] = columns;
             let (low, high) = (quarters(self, [a, b, c, d]), quarters(self, [e, f, g, h]));
@@ -200,18 +136,6 @@ mod x86 {
     operation!(neighbours_256, Avx2, (bytes: __m256i) -> __m256i, {
         _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1))
     });
-    operation!(turn_256, Avx2, (rows: [__m256i; 8]) -> [__m256i; 8], {
-        turned!(
-            rows,
-            _mm256_unpacklo_epi16,
-            _mm256_unpackhi_epi16,
-            _mm256_unpacklo_epi32,
-            _mm256_unpackhi_epi32,
-            _mm256_unpacklo_epi64,
-            _mm256_unpackhi_epi64
-        )
-    });
-
     impl Blocks for Avx2 {
         #[inline(always)]
         fn widen_both(self, bytes: __m256i) -> [__m256i; 2] {
@@ -221,11 +145,6 @@ mod x86 {
         #[inline(always)]
         fn neighbours(self, bytes: __m256i) -> __m256i {
             neighbours_256(self, bytes)
-        }
-
-        #[inline(always)]
-        fn turn(self, rows: [__m256i; 8]) -> [__m256i; 8] {
-            turn_256(self, rows)
         }
     }
 }

@@ -54,9 +54,9 @@ impl<V: Copy> Forward<V> {
     pub fn blocks<L: Blocks<Vector = V>>(&self, lanes: L, rows: [V; 8], blocks: &mut [Quantized]) {
         let turned = lanes.turn(transform(lanes, rows, self.down));
         let mut columns = transform(lanes, turned, self.across);
-        for column in 0..8 {
-            let quantized = lanes.multiply_high(columns[column], self.factors[column]);
-            columns[column] = lanes.multiply_high(quantized, self.rounding);
+        for (column, factor) in columns.iter_mut().zip(self.factors) {
+            let quantized = lanes.multiply_high(*column, factor);
+            *column = lanes.multiply_high(quantized, self.rounding);
         }
         lanes.zigzag(columns, blocks);
     }

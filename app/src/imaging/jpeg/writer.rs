@@ -162,8 +162,8 @@ impl<V: Copy> Picture<'_, V> {
         for (upper, row) in blocks.luma.iter_mut().enumerate() {
             for half in 0..2 {
                 let mut rows = unit.blue;
-                for y in 0..8 {
-                    rows[y] = unit.luma[8 * upper + y][half];
+                for (row, luma) in rows.iter_mut().zip(&unit.luma[8 * upper..]) {
+                    *row = luma[half];
                 }
                 self.luma.blocks(lanes, rows, &mut row[half * abreast..]);
             }

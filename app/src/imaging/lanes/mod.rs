@@ -8,7 +8,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]
-pub(super) use self::x86::operation;
+pub(super) use self::x86::{operation, quarters};
 
 /// One instruction set's vectors of [`Lanes::COUNT`] 16-bit numbers.
 pub trait Lanes: Copy {
@@ -63,6 +63,10 @@ pub trait Lanes: Copy {
     fn weigh<const A: i8, const B: i8>(self, a: Self::Bytes, b: Self::Bytes) -> [Self::Vector; 2];
     /// Halves as bytes: below 0 is 0, above 255 is 255.
     fn narrow_both(self, halves: [Self::Vector; 2]) -> Self::Bytes;
+    /// Each eight lanes of eight vectors are 8x8 numbers: their rows become columns.
+    fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8];
+    /// Rows become columns, of a square of [`Lanes::COUNT`] x [`Lanes::COUNT`] numbers.
+    fn transpose(self, from: &[i16], to: &mut [i16]);
     /// Has the bytes brought into the first cache, where the set can ask for that; it takes no time to ask.
     fn fetch(self, _bytes: &[u8]) {}
 }
@@ -263,5 +267,25 @@ impl Lanes for Plain {
             bytes[at] = halves[at / PLAIN][at % PLAIN].clamp(0, 255) as u8;
         }
         bytes
+    }
+
+    #[inline(always)]
+    fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8] {
+        let mut columns = rows;
+        for (number, column) in columns.iter_mut().enumerate() {
+            for (lane, value) in column.iter_mut().enumerate() {
+                *value = rows[lane % 8][lane / 8 * 8 + number];
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
+    fn transpose(self, from: &[i16], to: &mut [i16]) {
+        for (column, to) in to.chunks_exact_mut(PLAIN).take(PLAIN).enumerate() {
+            for (row, value) in to.iter_mut().enumerate() {
+                *value = from[row * PLAIN + column];
+            }
+        }
     }
 }

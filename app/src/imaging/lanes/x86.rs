@@ -106,6 +106,74 @@ operation!(select_256, Avx2, (mask: __m256i, a: __m256i, b: __m256i) -> __m256i,
     _mm256_blendv_epi8(b, a, mask)
 });
 
+/// Three rounds of interleaving, within each 128 bits: pairs of numbers, of two, of four.
+macro_rules! turned {
+    ($rows:ident, $low16:ident, $high16:ident, $low32:ident, $high32:ident, $low64:ident, $high64:ident) => {{
+        let [a, b, c, d, e, f, g, h] = $rows;
+        let (ab, cd, ef, gh) = ($low16(a, b), $low16(c, d), $low16(e, f), $low16(g, h));
+        let (abcd, efgh) = ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
+        let (ab, cd, ef, gh) = ($high16(a, b), $high16(c, d), $high16(e, f), $high16(g, h));
+        let (more, rest) = ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
+        [
+            $low64(abcd[0], efgh[0]),
+            $high64(abcd[0], efgh[0]),
+            $low64(abcd[1], efgh[1]),
+            $high64(abcd[1], efgh[1]),
+            $low64(more[0], rest[0]),
+            $high64(more[0], rest[0]),
+            $low64(more[1], rest[1]),
+            $high64(more[1], rest[1]),
+        ]
+    }};
+}
+
+operation!(turn_512, Avx512, (rows: [__m512i; 8]) -> [__m512i; 8], {
+    turned!(
+        rows,
+        _mm512_unpacklo_epi16,
+        _mm512_unpackhi_epi16,
+        _mm512_unpacklo_epi32,
+        _mm512_unpackhi_epi32,
+        _mm512_unpacklo_epi64,
+        _mm512_unpackhi_epi64
+    )
+});
+
+operation!(quarters_512, Avx512, (rows: [__m512i; 4]) -> [__m512i; 4], {
+    let [a, b, c, d] = rows;
+    let (ab, cd) = (_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0x44>(c, d));
+    let (more, rest) = (_mm512_shuffle_i64x2::<0xEE>(a, b), _mm512_shuffle_i64x2::<0xEE>(c, d));
+    [
+        _mm512_shuffle_i64x2::<0x88>(ab, cd),
+        _mm512_shuffle_i64x2::<0xDD>(ab, cd),
+        _mm512_shuffle_i64x2::<0x88>(more, rest),
+        _mm512_shuffle_i64x2::<0xDD>(more, rest),
+    ]
+});
+/// The quarters of four vectors, exchanged like rows and columns.
+#[inline(always)]
+pub(in super::super) fn quarters(avx512: Avx512, rows: [__m512i; 4]) -> [__m512i; 4] {
+    quarters_512(avx512, rows)
+}
+
+operation!(turn_256, Avx2, (rows: [__m256i; 8]) -> [__m256i; 8], {
+    turned!(
+        rows,
+        _mm256_unpacklo_epi16,
+        _mm256_unpackhi_epi16,
+        _mm256_unpacklo_epi32,
+        _mm256_unpackhi_epi32,
+        _mm256_unpacklo_epi64,
+        _mm256_unpackhi_epi64
+    )
+});
+
+// The halves of two vectors, exchanged like rows and columns.
+operation!(halves, Avx2, (rows: [__m256i; 2]) -> [__m256i; 2], {
+    let [a, b] = rows;
+    [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)]
+});
+
 /// A line of the cache in bytes.
 const LINE: usize = 64;
 
@@ -125,7 +193,7 @@ fn fetch(bytes: &[u8]) {
 macro_rules! lanes {
     ($token:ident, $count:literal, $vector:ty, $numbers:ident, $bytes:ident, $double:ident,
      $splat:ident, $widen:ident, $narrow:ident, $left:ident, $right:ident, $select:ident,
-     $weigh:ident, $join:ident,
+     $weigh:ident, $join:ident, $turn:ident, $parts:ident,
      $($method:ident = $pair:ident),* $(,)?) => {
         impl Lanes for $token {
             const COUNT: usize = $count;
@@ -197,6 +265,33 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn turn(self, rows: [$vector; 8]) -> [$vector; 8] {
+                $turn(self, rows)
+            }
+
+            #[inline(always)]
+            fn transpose(self, from: &[i16], to: &mut [i16]) {
+                let (from, to) = (&from[..$count * $count], &mut to[..$count * $count]);
+                let mut turned = [[self.splat(0); 8]; $count / 8];
+                for (band, turned) in turned.iter_mut().enumerate() {
+                    let mut rows = [self.splat(0); 8];
+                    for (row, vector) in rows.iter_mut().enumerate() {
+                        *vector = self.load(&from[(8 * band + row) * $count..]);
+                    }
+                    *turned = self.turn(rows);
+                }
+                for column in 0..8 {
+                    let mut parts = [self.splat(0); $count / 8];
+                    for (part, turned) in parts.iter_mut().zip(&turned) {
+                        *part = turned[column];
+                    }
+                    for (block, vector) in $parts(self, parts).into_iter().enumerate() {
+                        self.store(vector, &mut to[(8 * block + column) * $count..]);
+                    }
+                }
+            }
+
+            #[inline(always)]
             fn fetch(self, bytes: &[u8]) {
                 fetch(bytes);
             }
@@ -226,6 +321,8 @@ lanes!(
     select_512,
     weigh_512,
     join_512,
+    turn_512,
+    quarters,
     add = add_512,
     subtract = subtract_512,
     add_wrapping = add_wrapping_512,
@@ -252,6 +349,8 @@ lanes!(
     select_256,
     weigh_256,
     join_256,
+    turn_256,
+    halves,
     add = add_256,
     subtract = subtract_256,
     add_wrapping = add_wrapping_256,

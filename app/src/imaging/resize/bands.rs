@@ -1,0 +1,204 @@
+//! The convolution of a resize: bands of as many new rows as a vector has lanes, tiles of as many new pixels.
+//!
+//! Down first, where lanes are the bytes of a row. Then the tile is transposed: a vector holds one column of all rows, so that going across is
+//! the same work as going down, and nothing is gathered. Then it is transposed back. A tile and its columns stay in the first cache. Values are
+//! 128 times as large as levels all the way, and rounded to levels once, at the end.
+
+use super::super::lanes::Lanes;
+use super::taps::Taps;
+
+/// The most lanes.
+const LANES_MAX: usize = 32;
+/// The most vectors whose sums are held in registers while the rows go by.
+const VECTORS_MAX: usize = 5;
+
+/// One resize.
+pub(super) struct Resize<'a> {
+    /// RGB without gaps.
+    pub from: &'a [u8],
+    /// Bytes of its rows.
+    pub row: usize,
+    pub down: Taps,
+    pub across: Taps,
+}
+
+/// Numbers of a tile, used again for the next one.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Squares of the columns that the tile needs: down the rows, and transposed.
+    tall: Vec<i16>,
+    wide: Vec<i16>,
+    /// Three squares of the new pixels: by column, and transposed.
+    columns: Vec<i16>,
+    rows: Vec<i16>,
+}
+
+impl Resize<'_> {
+    /// Writes the new picture.
+    #[inline(always)]
+    pub fn run<L: Lanes>(&self, lanes: L, scratch: &mut Scratch, to: &mut [u8]) {
+        let (width, height) = (self.across.starts.len(), self.down.starts.len());
+        let square = L::COUNT * L::COUNT;
+        scratch.columns.resize(3 * square, 0);
+        scratch.rows.resize(3 * square, 0);
+        for top in (0..height).step_by(L::COUNT) {
+            let tall = L::COUNT.min(height - top);
+            for left in (0..width).step_by(L::COUNT) {
+                let wide = L::COUNT.min(width - left);
+                let first = 3 * self.across.starts[left];
+                let last = 3 * (self.across.starts[left + wide - 1] + self.across.count);
+                let squares = (last - first).div_ceil(L::COUNT);
+                // Never made shorter, so that nothing is filled with zeros again and again.
+                for numbers in [&mut scratch.tall, &mut scratch.wide] {
+                    if numbers.len() < squares * square {
+                        numbers.resize(squares * square, 0);
+                    }
+                }
+                for row in 0..tall {
+                    self.fetch_next(lanes, top + row, last, squares * L::COUNT);
+                    let mut number = 0;
+                    while number < squares {
+                        let at = first + number * L::COUNT;
+                        let to = &mut scratch.tall[number * square + row * L::COUNT..];
+                        number += match squares - number {
+                            1 => self.row_of::<L, 1>(lanes, top + row, at, to),
+                            2 => self.row_of::<L, 2>(lanes, top + row, at, to),
+                            3 => self.row_of::<L, 3>(lanes, top + row, at, to),
+                            5 => self.row_of::<L, 5>(lanes, top + row, at, to),
+                            _ => self.row_of::<L, 4>(lanes, top + row, at, to),
+                        };
+                    }
+                }
+                for (tall, wide) in scratch
+                    .tall
+                    .chunks_exact(square)
+                    .zip(scratch.wide.chunks_exact_mut(square))
+                    .take(squares)
+                {
+                    lanes.transpose(tall, wide);
+                }
+                for x in 0..wide {
+                    let to = &mut scratch.columns[3 * x * L::COUNT..];
+                    self.pixels_of(lanes, left + x, first, &scratch.wide, to);
+                }
+                let columns = scratch.columns.chunks_exact(square);
+                for (columns, rows) in columns.zip(scratch.rows.chunks_exact_mut(square)) {
+                    lanes.transpose(columns, rows);
+                }
+                for row in 0..tall {
+                    let to = &mut to[3 * ((top + row) * width + left)..][..3 * wide];
+                    put(lanes, &scratch.rows[row * L::COUNT..], to);
+                }
+            }
+        }
+    }
+
+    /// Has what the next tile needs of a new row brought into the cache: down a tile, processors fetch nothing in advance by themselves.
+    #[inline(always)]
+    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, at: usize, bytes: usize) {
+        let start = self.down.starts[row];
+        let next = self.down.starts.get(row + 1).copied().unwrap_or(start + self.down.count);
+        for old in start..next {
+            let begin = old * self.row + at;
+            if let Some(bytes) = self.from.get(begin..begin + bytes) {
+                lanes.fetch(bytes);
+            }
+        }
+    }
+
+    /// Some vectors of a new row, whose bytes begin at `at`; each goes into a square of its own. Returns how many
+    /// they are.
+    #[inline(always)]
+    fn row_of<L: Lanes, const VECTORS: usize>(
+        &self,
+        lanes: L,
+        row: usize,
+        at: usize,
+        to: &mut [i16],
+    ) -> usize {
+        let (start, weights) = self.down.of(row);
+        let mut sums = [lanes.splat(0); VECTORS];
+        let bytes = VECTORS * L::COUNT;
+        let mut begin = start * self.row + at;
+        if begin + (weights.len() - 1) * self.row + bytes > self.from.len() {
+            // The end of the last rows: what lies beyond is weighed with nothing.
+            for weight in weights {
+                let mut padded = [0; VECTORS_MAX * LANES_MAX];
+                let rest = self.from.get(begin..).unwrap_or_default();
+                let rest = &rest[..rest.len().min(bytes)];
+                padded[..rest.len()].copy_from_slice(rest);
+                weigh(lanes, &padded[..bytes], *weight, &mut sums);
+                begin += self.row;
+            }
+        } else {
+            for weight in weights {
+                weigh(lanes, &self.from[begin..begin + bytes], *weight, &mut sums);
+                begin += self.row;
+            }
+        }
+        let to = &mut to[..(VECTORS - 1) * L::COUNT * L::COUNT + L::COUNT];
+        for number in 0..VECTORS {
+            lanes.store(sums[number], &mut to[number * L::COUNT * L::COUNT..]);
+        }
+        VECTORS
+    }
+
+    /// A new pixel of all rows: three columns of levels.
+    #[inline(always)]
+    fn pixels_of<L: Lanes>(
+        &self,
+        lanes: L,
+        x: usize,
+        first: usize,
+        columns: &[i16],
+        to: &mut [i16],
+    ) {
+        let (start, weights) = self.across.of(x);
+        let mut sums = [lanes.splat(0); 3];
+        let begin = (3 * start - first) * L::COUNT;
+        let pixels = columns[begin..].chunks_exact(3 * L::COUNT);
+        for (weight, pixel) in weights.iter().zip(pixels) {
+            let weight = lanes.splat(*weight);
+            for channel in 0..3 {
+                let column = lanes.load(&pixel[channel * L::COUNT..]);
+                sums[channel] = lanes.add(sums[channel], lanes.multiply_high(column, weight));
+            }
+        }
+        for channel in 0..3 {
+            let level = lanes.multiply_high(sums[channel], lanes.splat(1 << 8));
+            lanes.store(level, &mut to[channel * L::COUNT..]);
+        }
+    }
+}
+
+/// Adds the weighed bytes to the sums.
+#[inline(always)]
+fn weigh<L: Lanes, const VECTORS: usize>(
+    lanes: L,
+    bytes: &[u8],
+    weight: i16,
+    sums: &mut [L::Vector; VECTORS],
+) {
+    let weight = lanes.splat(weight);
+    for number in 0..VECTORS {
+        let values = lanes.shift_left(lanes.widen(&bytes[number * L::COUNT..]), 7);
+        sums[number] = lanes.add(sums[number], lanes.multiply_high(values, weight));
+    }
+}
+
+/// A row of the three squares as bytes, as many as there is room for.
+#[inline(always)]
+fn put<L: Lanes>(lanes: L, squares: &[i16], to: &mut [u8]) {
+    if to.len() == 3 * L::COUNT {
+        for number in 0..3 {
+            let levels = lanes.load(&squares[number * L::COUNT * L::COUNT..]);
+            lanes.narrow(levels, &mut to[number * L::COUNT..]);
+        }
+    } else {
+        for (number, to) in to.chunks_mut(L::COUNT).enumerate() {
+            let mut bytes = [0; LANES_MAX];
+            lanes.narrow(lanes.load(&squares[number * L::COUNT * L::COUNT..]), &mut bytes);
+            to.copy_from_slice(&bytes[..to.len()]);
+        }
+    }
+}
