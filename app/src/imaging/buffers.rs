@@ -1,7 +1,7 @@
 //! Memory that is used again: a fresh buffer of 36 MB costs more time in page faults than a filter takes to fill it.
 //!
 //! A [`Workbench`] holds what one picture needs while it is rendered; the pipeline takes one from a small shared stock and puts
-//! it back. The stock is bounded: at most [`WORKBENCHES_MAX`] of them rest, without buffers over [`KEPT_BYTES_MAX`].
+//! it back. The stock is bounded: at most [`WORKBENCHES_MAX`] of them rest, with at most [`KEPT_BYTES_MAX`] of buffers each.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,12 +11,10 @@ use super::resize::Scratch;
 
 /// As many pictures at once as a small server renders; what is beyond is made and dropped.
 const WORKBENCHES_MAX: usize = 4;
-/// A 16-megapixel photo; rarer giants are given back to the system.
-const KEPT_BYTES_MAX: usize = 48 << 20;
-/// The decoded picture, and of the usual ladder each size and its finished copy but for the smallest.
-const BUFFERS_MAX: usize = 8;
-/// A buffer of more than this many times the size is left for a picture that needs it: shortened now, it would be filled with zeros then.
-const ROOMY_MAX: usize = 3;
+/// A 16-megapixel photo at full size and the widest rendition twice; what rarer giants take goes back to the system.
+const KEPT_BYTES_MAX: usize = 72 << 20;
+/// The decoded picture and a ladder of five. When there are more, the smallest goes: it is made anew in no time.
+const BUFFERS_MAX: usize = 6;
 
 static STOCK: Mutex<Vec<Workbench>> = Mutex::new(Vec::new());
 
@@ -37,7 +35,10 @@ impl Workbench {
 
     /// Back into the stock.
     pub fn put_back(mut self) {
-        self.free.retain(|buffer| buffer.capacity() <= KEPT_BYTES_MAX);
+        self.free.sort_unstable_by_key(Vec::capacity);
+        while self.free.iter().map(Vec::capacity).sum::<usize>() > KEPT_BYTES_MAX {
+            self.free.pop();
+        }
         let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
         if stock.len() < WORKBENCHES_MAX {
             stock.push(self);
@@ -47,8 +48,9 @@ impl Workbench {
     /// A picture of this size with arbitrary contents, for those who write every pixel.
     pub fn picture(&mut self, width: u32, height: u32) -> RgbImage {
         let bytes = width as usize * height as usize * 3;
-        // The smallest that fits well. A new one is zeroed by the system, which costs less than growing one and copying.
-        let fits = |buffer: &Vec<u8>| (bytes..=ROOMY_MAX * bytes).contains(&buffer.capacity());
+        // The smallest that fits well: one of twice the size, shortened now, would be filled with zeros for its next picture. A new one is
+        // zeroed by the system, which costs less than growing one and copying.
+        let fits = |buffer: &Vec<u8>| (bytes..=bytes + bytes / 2).contains(&buffer.capacity());
         let fitting = self.free.iter().enumerate().filter(|(_, buffer)| fits(buffer));
         let best = fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index);
         let found = best.map(|index| self.free.swap_remove(index));
@@ -61,8 +63,11 @@ impl Workbench {
     pub fn recycle(&mut self, picture: RgbImage) {
         self.free.push(picture.into_raw());
         if self.free.len() > BUFFERS_MAX {
-            // The one that has been unused for longest.
-            self.free.remove(0);
+            let sizes = self.free.iter().enumerate();
+            let smallest = sizes.min_by_key(|(_, buffer)| buffer.capacity());
+            if let Some((index, _)) = smallest {
+                self.free.swap_remove(index);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
 //!
 //! Memory: the decoded original (`decode` says how much a megapixel takes: 3 MB for most photos, and less where the scaled decoder serves)
-//! and three pictures of the widest size asked for (3 bytes a pixel: 9.4 MB each at 2,048 x 1,536), besides files and scratch space
+//! and two pictures of the widest size asked for (3 bytes a pixel: 9.4 MB each at 2,048 x 1,536), besides files and scratch space
 //! of less than one of those. With several cores, all sizes are there at once: for the usual ladder two thirds of a picture of the
 //! widest size more.
 
@@ -117,23 +117,25 @@ fn render_on(
     let mut source = upright(bench, request, &probe, size_of(*widest))?;
     let mut renditions: Vec<Option<Rendition>> = vec![None; request.widths.len()];
     let mut waiting = Vec::new();
-    for index in order {
+    let mut next = order.iter().skip(1);
+    for index in order.iter().copied() {
         request.effort.check()?;
-        let (width, height) = size_of(index);
-        if source.dimensions() != (width, height) {
-            let smaller = resize::resize(bench, &source, width, height);
-            bench.recycle(std::mem::replace(&mut source, smaller));
-        }
-        let mut unfinished = bench.picture(width, height);
-        unfinished.copy_from_slice(&source);
+        // The next smaller size is made before this one is changed.
+        let smaller = next.next().map(|next| {
+            let (width, height) = size_of(*next);
+            resize::resize(bench, &source, width, height)
+        });
         if request.effort.cores > 1 {
-            waiting.push((index, unfinished));
+            waiting.push((index, source));
         } else {
-            renditions[index] = Some(finish(request, &look, &mut unfinished)?);
-            bench.recycle(unfinished);
+            renditions[index] = Some(finish(request, &look, &mut source)?);
+            bench.recycle(source);
+        }
+        match smaller {
+            Some(smaller) => source = smaller,
+            None => break,
         }
     }
-    bench.recycle(source);
     for (index, made) in side_by_side(request, &look, waiting) {
         renditions[index] = Some(made?);
     }

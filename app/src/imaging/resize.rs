@@ -12,7 +12,6 @@ use image::RgbImage;
 
 use self::bands::Resize;
 pub use self::bands::Scratch;
-use self::taps::Taps;
 use super::buffers::Workbench;
 use super::lanes::with_lanes;
 
@@ -38,10 +37,10 @@ pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32
 
 /// Fills the smaller picture from the larger one, with the instructions of `level`.
 pub fn resize_with(level: Level, scratch: &mut Scratch, picture: &RgbImage, out: &mut RgbImage) {
-    let side = |from: u32, to: u32| Taps::new(from as usize, to as usize);
     if picture.is_empty() || out.is_empty() {
         return;
     }
+    let mut side = |from: u32, to: u32| scratch.taps(from as usize, to as usize);
     let resize = Resize {
         from: picture,
         row: 3 * picture.width() as usize,

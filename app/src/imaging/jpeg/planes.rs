@@ -49,23 +49,28 @@ impl<V: Copy> Colours<V> {
         }
     }
 
+    /// No samples yet.
+    #[inline(always)]
+    pub fn empty<L: Blocks<Vector = V>>(&self, lanes: L) -> Unit<V> {
+        let zero = lanes.splat(0);
+        Unit { luma: [[zero; 2]; ROWS], blue: [zero; ROWS / 2], red: [zero; ROWS / 2] }
+    }
+
     /// The unit whose upper left pixel is given; beyond the picture its last row and column are repeated.
     #[inline(always)]
     pub fn unit<L: Blocks<Vector = V>>(
         &self,
         lanes: L,
         rgb: &Rgb<'_>,
-        left: usize,
-        top: usize,
-    ) -> Unit<V> {
-        let zero = lanes.splat(0);
-        let mut unit = Unit { luma: [[zero; 2]; ROWS], blue: [zero; 8], red: [zero; 8] };
+        (left, top): (usize, usize),
+        unit: &mut Unit<V>,
+    ) {
         for pair in 0..ROWS / 2 {
             let upper = channels(lanes, rgb, left, top + 2 * pair);
             let lower = channels(lanes, rgb, left, top + 2 * pair + 1);
             unit.luma[2 * pair] = self.luma(lanes, upper);
             unit.luma[2 * pair + 1] = self.luma(lanes, lower);
-            let mut means = [zero; 3];
+            let mut means = [self.middle; 3];
             for channel in 0..3 {
                 // Up to 4 * 255; with 5 bits more up to 32,640.
                 let (up, low) =
@@ -75,7 +80,6 @@ impl<V: Copy> Colours<V> {
             unit.blue[pair] = weighted(lanes, means, self.blue);
             unit.red[pair] = weighted(lanes, means, self.red);
         }
-        unit
     }
 
     #[inline(always)]

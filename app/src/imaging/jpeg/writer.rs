@@ -7,7 +7,7 @@
 use super::blocks::{BLOCKS_MAX, Blocks, Quantized};
 use super::codes::{Code, USUAL};
 use super::forward::Forward;
-use super::planes::{Colours, ROWS, Rgb};
+use super::planes::{Colours, ROWS, Rgb, Unit};
 use super::symbols::{Coder, Occurrences, Sink, Symbols};
 use super::transform::PLACES;
 use super::{Codes, Options};
@@ -132,9 +132,11 @@ impl<V: Copy> Picture<'_, V> {
             blue: [Quantized::EMPTY; BLOCKS_MAX],
             red: [Quantized::EMPTY; BLOCKS_MAX],
         };
+        let mut unit = self.colours.empty(lanes);
         for top in (0..self.rgb.height).step_by(ROWS) {
             for left in (0..self.rgb.width).step_by(2 * L::COUNT) {
-                self.blocks(lanes, left, top, &mut blocks);
+                self.colours.unit(lanes, &self.rgb, (left, top), &mut unit);
+                self.blocks(lanes, &unit, &mut blocks);
                 let mcus = (self.rgb.width - left).div_ceil(16).min(L::COUNT / 8);
                 for mcu in 0..mcus {
                     for row in &blocks.luma {
@@ -150,14 +152,7 @@ impl<V: Copy> Picture<'_, V> {
     }
 
     #[inline(always)]
-    fn blocks<L: Blocks<Vector = V>>(
-        &self,
-        lanes: L,
-        left: usize,
-        top: usize,
-        blocks: &mut UnitBlocks,
-    ) {
-        let unit = self.colours.unit(lanes, &self.rgb, left, top);
+    fn blocks<L: Blocks<Vector = V>>(&self, lanes: L, unit: &Unit<V>, blocks: &mut UnitBlocks) {
         let abreast = L::COUNT / 8;
         for (upper, row) in blocks.luma.iter_mut().enumerate() {
             for half in 0..2 {

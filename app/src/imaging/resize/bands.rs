@@ -4,6 +4,8 @@
 //! the same work as going down, and nothing is gathered. Then it is transposed back. A tile and its columns stay in the first cache. Values are
 //! 128 times as large as levels all the way, and rounded to levels once, at the end.
 
+use std::sync::Arc;
+
 use super::super::lanes::Lanes;
 use super::taps::Taps;
 
@@ -18,19 +20,39 @@ pub(super) struct Resize<'a> {
     pub from: &'a [u8],
     /// Bytes of its rows.
     pub row: usize,
-    pub down: Taps,
-    pub across: Taps,
+    pub down: Arc<Taps>,
+    pub across: Arc<Taps>,
 }
 
-/// Numbers of a tile, used again for the next one.
+/// How many sides' taps are kept: both sides of a ladder of five, and of another one.
+const TAPS_MAX: usize = 20;
+
+/// Numbers of a tile, used again for the next one, and taps, which the next picture often needs again.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    taps: Vec<Arc<Taps>>,
     /// Squares of the columns that the tile needs: down the rows, and transposed.
     tall: Vec<i16>,
     wide: Vec<i16>,
     /// Three squares of the new pixels: by column, and transposed.
     columns: Vec<i16>,
     rows: Vec<i16>,
+}
+
+impl Scratch {
+    /// Those of a side, made if need be.
+    pub(super) fn taps(&mut self, from: usize, to: usize) -> Arc<Taps> {
+        let known = self.taps.iter().find(|taps| (taps.from, taps.starts.len()) == (from, to));
+        if let Some(known) = known {
+            return Arc::clone(known);
+        }
+        let made = Arc::new(Taps::new(from, to));
+        if self.taps.len() >= TAPS_MAX {
+            self.taps.remove(0);
+        }
+        self.taps.push(Arc::clone(&made));
+        made
+    }
 }
 
 impl Resize<'_> {

@@ -1,7 +1,10 @@
 //! Which pixels of one side make each new one, and with what weights.
 
 /// One side of a resize.
+#[derive(Debug)]
 pub(super) struct Taps {
+    /// Pixels there were.
+    pub from: usize,
     /// Pixels that make one.
     pub count: usize,
     /// The first of them, for each new pixel.
@@ -17,7 +20,7 @@ impl Taps {
         let scale = from as f64 / to as f64;
         let reach = scale.max(1.0);
         let count = ((2.0 * reach).ceil() as usize).min(from);
-        let mut taps = Self { count, starts: Vec::with_capacity(to), weights: Vec::new() };
+        let mut taps = Self { from, count, starts: Vec::with_capacity(to), weights: Vec::new() };
         taps.weights.reserve(to * count);
         for place in 0..to {
             let middle = (place as f64 + 0.5) * scale;
