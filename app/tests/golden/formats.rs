@@ -7,6 +7,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use photo_app::imaging::{Limits, Probe, RgbImage as Picture, decode, probe, render};
 use photo_app::model::PictureFormat;
 
+use crate::fuzzing::seeds;
 use crate::{plain, test_card};
 
 fn accept(bytes: &[u8]) -> Probe {
@@ -97,50 +98,9 @@ fn grey_and_cmyk_jpegs_become_rgb() {
     }
 }
 
-/// An ICC profile (version 2) whose cyan is a middle grey, whose black is black and whose paper is white, by a table of two steps for each ink.
-fn profile_of_inks() -> Vec<u8> {
-    let identity: Vec<u8> = (0..=255).collect();
-    let mut table = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
-    for at in 0..9 {
-        let one = if at % 4 == 0 { 0x0001_0000_u32 } else { 0 };
-        table.extend(one.to_be_bytes());
-    }
-    table.extend(identity.repeat(4));
-    // Lab as bytes; the last ink changes fastest.
-    for inks in 0..16 {
-        let lightness = match (inks & 1, inks & 8) {
-            (1, _) => 0,
-            (_, 8) => 128,
-            _ => 255,
-        };
-        table.extend([lightness, 128, 128]);
-    }
-    table.extend(identity.repeat(3));
-    let white = [0xF6D6_u32, 0x1_0000, 0xD32D].map(u32::to_be_bytes).concat();
-    let white = [b"XYZ \0\0\0\0".to_vec(), white].concat();
-    let mut profile = vec![0; 128];
-    profile[8] = 2;
-    profile[12..24].copy_from_slice(b"prtrCMYKLab ");
-    profile[36..40].copy_from_slice(b"acsp");
-    profile[68..80].copy_from_slice(&white[8..]);
-    profile.extend(2_u32.to_be_bytes());
-    let mut at = 128 + 4 + 2 * 12;
-    for (name, body) in [(b"A2B0", &table), (b"wtpt", &white)] {
-        profile.extend(name);
-        profile.extend((at as u32).to_be_bytes());
-        profile.extend((body.len() as u32).to_be_bytes());
-        at += body.len();
-    }
-    profile.extend(table);
-    profile.extend(white);
-    let length = (profile.len() as u32).to_be_bytes();
-    profile[..4].copy_from_slice(&length);
-    profile
-}
-
 #[test]
 fn inks_become_what_their_profile_says() {
-    let profile = profile_of_inks();
+    let profile = seeds::profile_of_inks();
     for kind in [ColorType::Cmyk, ColorType::CmykAsYcck] {
         for (inks, wanted) in [
             // L* of 50.2 is 119 in sRGB.

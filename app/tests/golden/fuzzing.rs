@@ -1,7 +1,7 @@
 //! The fuzz targets (`app/fuzz`) over their seeds: what `make fuzz` begins with is held by every test run, and cannot rot.
 
 #[path = "../../fuzz/src/seeds.rs"]
-mod seeds;
+pub mod seeds;
 #[path = "../../fuzz/src/targets.rs"]
 mod targets;
 
