@@ -17,8 +17,8 @@ use photo_app::imaging::spatial::{
     BoxBlur, Gaussian, Grain, Sharpen, SpatialFilter, TiltShift, Unsharp, Vignette,
 };
 use photo_app::imaging::{
-    Effort, Limits, Raster, RenderRequest, RgbImage, Watermark, decode, encode, landscape, orient,
-    probe, render, resize, watermark,
+    Effort, Limits, Raster, RenderRequest, RgbImage, Watermark, decode, encode, jpeg, landscape,
+    orient, probe, render, resize, watermark,
 };
 use photo_app::model::RenditionFormats;
 
@@ -191,6 +191,40 @@ fn stages(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What of the stages is written for each instruction set.
+fn stages_by_set(criterion: &mut Criterion) {
+    let picture = landscape::paint(3, 1_080, 1_080);
+    let file = encode::jpeg(&picture).expect("a painting can be encoded");
+    let frame = jpeg::Frame::read(&file).expect("a file of ours");
+    let mut group = criterion.benchmark_group("stage 1MP by set");
+    group.sample_size(10).throughput(throughput(1_080, 1_080));
+    for (set, level) in instruction_sets() {
+        group.bench_function(BenchmarkId::new("encode jpeg", set), |bencher| {
+            let options = jpeg::Options { quality: 85, codes: jpeg::Codes::Usual };
+            let mut out = Vec::new();
+            bencher.iter(|| {
+                out.clear();
+                jpeg::encode(black_box(&picture), (1_080, 1_080), options, level, &mut out)
+            });
+        });
+        for eighths in [4, 8] {
+            let (width, height) = jpeg::scaled_size(1_080, 1_080, eighths);
+            let mut pixels = vec![0; width as usize * height as usize * 3];
+            let name = format!("decode jpeg at {eighths} eighths");
+            group.bench_function(BenchmarkId::new(name, set), |bencher| {
+                bencher.iter(|| jpeg::decode(black_box(&frame), eighths, level, &mut pixels));
+            });
+        }
+        group.bench_function(BenchmarkId::new("resize to 640", set), |bencher| {
+            let (mut scratch, mut made) = (Default::default(), RgbImage::new(640, 640));
+            bencher.iter(|| {
+                resize::resize_with(level, &mut scratch, black_box(&picture), &mut made);
+            });
+        });
+    }
+    group.finish();
+}
+
 fn pipeline(criterion: &mut Criterion) {
     let picture = landscape::paint(3, 4_000, 3_000);
     let jpeg = encode::jpeg(&picture).expect("a painting can be encoded");
@@ -220,5 +254,5 @@ fn pipeline(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(own, kernels, spatial, stages, pipeline);
+criterion_group!(own, kernels, spatial, stages, stages_by_set, pipeline);
 criterion_main!(own);
