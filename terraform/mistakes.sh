@@ -81,6 +81,7 @@ plant "variable without a validation"  terraform/variables.tf   '/^variable "loa
 plant "message without a fix"          $m/web/variables.tf      's/"Use a port from 1 to 65535."/"Wrong port."/'                settings every_variable
 plant "arm64 type on x86_64"           terraform/stages/1-database.tfvars '$a web_instance_type = "c7g.large"'                 check "stage 1-database"
 plant "alarm that never rings"         $m/observability/alarms.tf 's/minutes = 5, period = 300/minutes = 5/'                  check "module observability"
+plant "one server watched too rarely" $m/web/main.tf           '/^  monitoring = true/d'                                      check "module web"
 plant "group that ends slow servers"   $m/web/main.tf           's/= "EC2"/= "ELB"/'                                           check "module web"
 plant "drained for too short"          terraform/main.tf        's/deregistration_delay_s = var.shutdown_grace_s/deregistration_delay_s = 1/' settings a_job_is_hidden
 plant "originals public"               $m/assets/main.tf        's#arn}/renditions/\*"\]#arn}/*"]#'                            check "module assets"

@@ -113,6 +113,10 @@ run "one_server_alone" {
     error_message = "The single server must be an instance of the template, which holds its subnet."
   }
   assert {
+    condition     = aws_instance.single[0].monitoring == true
+    error_message = "The single server must be watched every minute: unset, the provider turns off what the template turns on."
+  }
+  assert {
     condition     = aws_vpc_security_group_ingress_rule.users["203.0.113.7/32"].from_port == 8080
     error_message = "Only the users' addresses may reach the single server."
   }
