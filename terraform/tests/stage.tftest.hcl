@@ -119,6 +119,13 @@ run "its_parts_fit_together" {
     error_message = "The app's graceful stop must be the balancer's deregistration delay."
   }
   assert {
+    condition = !local.on_rds ? true : alltrue([
+      for role, values in local.settings : length(values) == 0 ||
+      tonumber(lookup(values, "PHOTO_APP_STORE_CONNECTIONS_MAX", 1000)) * (var.web_count.max + var.worker_count.max + 1) + 20 <= module.mysql[0].connections_max
+    ])
+    error_message = "The pools of all processes must fit into the connections that a database node takes."
+  }
+  assert {
     condition     = alltrue([for url in compact([output.url, output.assets_url]) : can(regex("^http://[a-z0-9.-]+(:[0-9]+)?$", url))])
     error_message = "A run needs plain addresses without a path."
   }

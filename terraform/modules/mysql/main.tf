@@ -51,6 +51,11 @@ resource "aws_db_parameter_group" "this" {
     name  = "log_output"
     value = "FILE"
   }
+  # RDS's own default follows the memory (about 80 on a micro), which a few pools of the app use up.
+  parameter {
+    name  = "max_connections"
+    value = tostring(var.connections_max)
+  }
   # The app's release build speaks TLS to its database; nothing else may connect.
   parameter {
     name  = "require_secure_transport"

@@ -33,6 +33,10 @@ run "one_private_encrypted_database" {
     error_message = "Connections must be encrypted."
   }
   assert {
+    condition     = contains([for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value}"], "max_connections=${var.connections_max}") && output.connections_max == var.connections_max
+    error_message = "A node must say how many connections it takes: RDS's own number is too small for the app's pools."
+  }
+  assert {
     condition     = output.store_url == "mysql://%DATABASE_USER%:%DATABASE_PASSWORD%@node.example.internal:3306/photos?ssl-mode=REQUIRED"
     error_message = "The app's setting must name the node, and leave user and password to the instance."
   }
