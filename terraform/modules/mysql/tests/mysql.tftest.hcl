@@ -77,6 +77,12 @@ run "shards_are_primaries" {
     condition     = length(aws_db_instance.primary) == 4 && length(aws_db_instance.replica) == 0 && length(split(",", output.store_url)) == 4
     error_message = "Four shards are four primaries."
   }
+  assert {
+    condition = toset([for group in aws_cloudwatch_log_group.primary : "${group.name} ${group.retention_in_days}"]) == toset(flatten([
+      for node in aws_db_instance.primary : [for log in node.enabled_cloudwatch_logs_exports : "/aws/rds/instance/${node.identifier}/${log} 7"]
+    ]))
+    error_message = "Every log that a node exports must have a group of ours that expires: one that RDS makes has no tag and stays."
+  }
 }
 
 run "both_at_once_is_refused" {
