@@ -147,7 +147,8 @@ resource "aws_ssm_document" "load" {
       action = "aws:runShellScript"
       inputs = {
         timeoutSeconds = "7200"
-        runCommand     = ["/usr/local/bin/lightmeter-load {{startAt}} {{users}} {{seconds}} {{run}}"]
+        # Systems Manager may reach a generator before its first boot is done.
+        runCommand = ["cloud-init status --wait >/dev/null", "/usr/local/bin/lightmeter-load {{startAt}} {{users}} {{seconds}} {{run}}"]
       }
     }]
   })

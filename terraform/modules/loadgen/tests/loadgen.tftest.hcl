@@ -53,6 +53,10 @@ run "the_fleet_stays_inside_the_stack" {
     error_message = "What goes into a command line must have a pattern for all of it."
   }
   assert {
+    condition     = startswith(jsondecode(aws_ssm_document.load[0].content).mainSteps[0].inputs.runCommand[0], "cloud-init status --wait")
+    error_message = "A generator must have booted before it is told to load."
+  }
+  assert {
     condition     = output.actions == tolist(["s3:GetObject", "s3:PutObject"])
     error_message = "The fleet's role fetches its binary and writes its results, and nothing else."
   }
