@@ -1,5 +1,6 @@
 # MySQL on RDS: one primary, one primary with read replicas, or several primaries as shards. Private, encrypted, backed up.
-# The password is made here and kept in Secrets Manager; it is written to RDS without passing through the state of the instance.
+# The password is made here and kept in Secrets Manager. Its argument of the instance is write-only, but the data sources that it comes from
+# are in the state: keep that private.
 
 locals {
   primaries = { for number in range(1, var.primary_count + 1) : tostring(number) => "${var.name}-mysql-${number}" }
