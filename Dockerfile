@@ -10,6 +10,8 @@ RUN cargo build --release --locked --package photo-app --features "${FEATURES}" 
  && install -D -t /out target/release/photo-app target/release/lightmeter
 
 FROM debian:bookworm-slim AS base
+# Whose certificates to believe; with aws-tls the app asks AWS, and the slim image has none of its own.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 RUN useradd --system --uid 10001 --home-dir /var/lib/photo-app --create-home photo-app
 WORKDIR /var/lib/photo-app
 USER 10001:10001

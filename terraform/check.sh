@@ -99,16 +99,27 @@ jobs_of_all() {
   echo "choices 4-imaging"
   printf 'boot %s\n' "serve local" "serve rds" "work rds" "load rds"
 }
-# The boot scripts, with everything in its place, are at least shell.
+# The boot scripts, with everything in its place, are at least shell, and go on trying while something else holds apt's locks.
 boot() {
   local role=$1 database=$2
   cat >"$work/$role-$database.tpl" <<QUESTION
-templatefile("$work/terraform/boot/instance.sh.tftpl", { name = "n", role = "$role", region = "us-east-1", database = "$database", deb_architecture = "amd64", artifact_bucket = "a", artifact_key = "k", results_bucket = "r", stop_timeout_s = 15, target = "t:80", boot_json = "{}", aws_py = "pass" })
+templatefile("$work/terraform/boot/instance.sh.tftpl", { name = "n", role = "$role", region = "us-east-1", database = "$database", deb_architecture = "amd64", artifact_bucket = "a", artifact_key = "k", results_bucket = "r", stop_timeout_s = 15, target = "t:80", assets_url = "http://d1", boot_json = "{}", aws_py = "pass" })
 QUESTION
   # A folder of its own: terraform locks the one it works in.
   mkdir "$work/$role-$database"
   (cd "$work/$role-$database" && terraform console <"$work/$role-$database.tpl") | sed '1d;$d' >"$work/$role-$database.sh"
-  [ "$(wc -l <"$work/$role-$database.sh")" -gt 20 ] && bash -n "$work/$role-$database.sh"
+  [ "$(wc -l <"$work/$role-$database.sh")" -gt 20 ] && bash -n "$work/$role-$database.sh" && tries_again "$work/$role-$database.sh"
+}
+# Runs the script's `packages` with an apt-get that is locked out twice, and with one that always is.
+tries_again() {
+  local run
+  # shellcheck disable=SC2016
+  run='attempts=0; sleep() { :; }; apt-get() { attempts=$((attempts + 1)); [ "$attempts" -gt "$locked" ]; }'
+  run="$run; $(sed -n '/^packages() {/,/^}/p' "$1")"
+  if [ "$(grep -c 'apt-get --option' "$1")" -ne 1 ] || ! bash -euc "locked=2; $run; packages update" || bash -euc "locked=1000; $run; packages update"; then
+    echo "boot/instance.sh.tftpl: apt-get must be called by \`packages\` alone, which must try again, and must give up" >&2
+    return 1
+  fi
 }
 running=0
 while read -r -a words; do

@@ -41,6 +41,7 @@ locals {
     stop_timeout_s   = var.shutdown_grace_s + 5
     aws_py           = trimspace(file("${path.module}/boot/aws.py"))
     target           = ""
+    assets_url       = ""
   }
   boot_of_app = {
     region                 = var.region
@@ -190,6 +191,7 @@ module "loadgen" {
   subnet_ids               = module.network.private_subnet_ids
   target_security_group_id = module.web.entry_security_group_id
   target_port              = module.web.entry_port
+  cdn                      = var.assets == "s3"
   results_bucket           = local.boot.results_bucket
   image_id                 = data.aws_ssm_parameter.image.insecure_value
   root_device              = local.image.root_device
@@ -201,18 +203,20 @@ module "loadgen" {
     role         = "load"
     artifact_key = local.load_artifact
     target       = module.web.inside_address
+    assets_url   = local.made.assets_public_url
     boot_json    = jsonencode({ region = var.region })
   }))
 }
 
 module "observability" {
-  source            = "./modules/observability"
-  name              = local.name
-  project           = var.project
-  region            = var.region
-  email             = var.email
-  budget_usd        = var.budget_usd
-  web_instance_type = local.web_type
+  source                  = "./modules/observability"
+  name                    = local.name
+  project                 = var.project
+  region                  = var.region
+  email                   = var.email
+  budget_usd              = var.budget_usd
+  web_instance_type       = local.web_type
+  database_instance_class = local.on_rds ? var.database_instance_class : ""
   has = {
     balancer = var.balancer
     workers  = local.workers

@@ -73,6 +73,10 @@ plant "visibility below the heartbeat" terraform/main.tf        's#= var.job_vis
 plant "heartbeat not the app's"        terraform/main.tf        's#= var.job_visibility_s / 3#= var.job_visibility_s / 2#'     settings a_job_is_hidden
 plant "an action too many"             $m/web/main.tf           's/"sqs:SendMessage"\]/"sqs:ReceiveMessage", "sqs:SendMessage"]/' check "module web"
 plant "engine family"                  $m/mysql/main.tf         's/family = "mysql8.4"/family = "mysql8.0"/'                   check "module mysql"
+plant "connections left to RDS"       $m/mysql/main.tf         '/name  *= "max_connections"/s/max_connections/max_user_connections/' check "module mysql"
+plant "more pools than connections"    terraform/settings.tf    's/min(var.store_connections_max, floor(.*store_processes))/var.store_connections_max/' check "choices 4-imaging"
+plant "pools without a bound"          terraform/settings/database-rds.env '/CONNECTIONS_MAX/d'                                check "stage 4-imaging"
+plant "log group left to RDS"          $m/mysql/main.tf         's/setproduct(keys(local.primaries), local.logs)/setproduct(keys(local.primaries), ["error"])/' check "module mysql"
 plant "transactions without numbers"   $m/mysql/main.tf         '/name  *= "gtid-mode"/,/value/s/"ON"/"OFF"/'                   check "module mysql"
 plant "cache without TLS"              $m/cache/main.tf         's/transit_encryption_enabled = true/transit_encryption_enabled = false/' check "module cache"
 plant "plain address of a TLS cache"   $m/cache/outputs.tf      's#"rediss://#"redis://#'                                      check "module cache"
@@ -80,7 +84,9 @@ plant "another word for what expires"  $m/dynamodb/main.tf      's/attribute_nam
 plant "variable without a validation"  terraform/variables.tf   '/^variable "load_count"/,/^}/{/validation {/,/^  }/d}'         settings every_variable
 plant "message without a fix"          $m/web/variables.tf      's/"Use a port from 1 to 65535."/"Wrong port."/'                settings every_variable
 plant "arm64 type on x86_64"           terraform/stages/1-database.tfvars '$a web_instance_type = "c7g.large"'                 check "stage 1-database"
-plant "alarm that never rings"         $m/observability/alarms.tf 's/minutes = 5, period = 300/minutes = 5/'                  check "module observability"
+plant "alarm that never rings"         $m/observability/alarms.tf 's/minutes = 30, period = 300/minutes = 30/'                  check "module observability"
+plant "one server watched too rarely" $m/web/main.tf           '/^  monitoring = true/d'                                      check "module web"
+plant "apt asked only once"            terraform/boot/instance.sh.tftpl 's/^packages update/apt-get --option DPkg::Lock::Timeout=300 update/' check "boot serve local"
 plant "group that ends slow servers"   $m/web/main.tf           's/= "EC2"/= "ELB"/'                                           check "module web"
 plant "drained for too short"          terraform/main.tf        's/deregistration_delay_s = var.shutdown_grace_s/deregistration_delay_s = 1/' settings a_job_is_hidden
 plant "originals public"               $m/assets/main.tf        's#arn}/renditions/\*"\]#arn}/*"]#'                            check "module assets"

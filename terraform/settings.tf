@@ -16,17 +16,24 @@ locals {
     ]...)
   }
 
+  # Every process has a pool for each database node: web servers and workers at their most, and the one that seeds. Where that many
+  # pools do not fit a node, each is made smaller. Kept free: what RDS itself uses and a person who looks.
+  store_processes   = var.web_count.max + var.worker_count.max + 1
+  store_free        = 20
+  store_connections = local.on_rds ? min(var.store_connections_max, floor((module.mysql[0].connections_max - local.store_free) / local.store_processes)) : 0
+
   # What the fragments call by name.
   made = {
-    store_url         = local.on_rds ? module.mysql[0].store_url : ""
-    dynamodb_table    = var.database == "dynamodb" ? module.dynamodb[0].table : ""
-    s3_bucket         = var.assets == "s3" ? module.assets[0].bucket : ""
-    assets_public_url = var.assets == "s3" ? module.assets[0].public_url : ""
-    redis_url         = var.cache == "redis" ? module.cache[0].redis_url : ""
-    sqs_queue_url     = var.jobs == "sqs" ? module.queue[0].queue_url : ""
-    job_visibility_s  = tostring(var.job_visibility_s)
-    job_concurrency   = tostring(var.job_concurrency)
-    shutdown_grace_ms = tostring(var.shutdown_grace_s * 1000)
+    store_url             = local.on_rds ? module.mysql[0].store_url : ""
+    store_connections_max = tostring(local.store_connections)
+    dynamodb_table        = var.database == "dynamodb" ? module.dynamodb[0].table : ""
+    s3_bucket             = var.assets == "s3" ? module.assets[0].bucket : ""
+    assets_public_url     = var.assets == "s3" ? module.assets[0].public_url : ""
+    redis_url             = var.cache == "redis" ? module.cache[0].redis_url : ""
+    sqs_queue_url         = var.jobs == "sqs" ? module.queue[0].queue_url : ""
+    job_visibility_s      = tostring(var.job_visibility_s)
+    job_concurrency       = tostring(var.job_concurrency)
+    shutdown_grace_ms     = tostring(var.shutdown_grace_s * 1000)
   }
   settings = {
     for role, values in local.raw_settings : role => {

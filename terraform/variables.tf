@@ -239,6 +239,16 @@ variable "database_instance_class" {
   }
 }
 
+variable "store_connections_max" {
+  description = "Connections of each process to each MySQL node on RDS, at most; fewer where so many pools do not fit a node (settings.tf)."
+  type        = number
+  default     = 16
+  validation {
+    condition     = var.store_connections_max >= 1 && var.store_connections_max <= 1000 && floor(var.store_connections_max) == var.store_connections_max
+    error_message = "Use 1 to 1000 whole connections."
+  }
+}
+
 variable "cache_node_type" {
   description = "Size of the cache."
   type        = string

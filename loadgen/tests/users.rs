@@ -43,7 +43,7 @@ async fn a_late_body_is_in_our_record_and_not_in_gooses() {
     let server = Server::start(slow_bodies);
     let temp = tempfile::tempdir().expect("a folder");
     let record = temp.path().join("users.hlog");
-    let config = UsersConfig { population: None, record: Some(record.clone()) };
+    let config = UsersConfig { record: Some(record.clone()), ..UsersConfig::default() };
     let (goose, summary) = run(configuration(&server), config).await.expect("the users run");
     assert!(summary.errors.is_empty(), "{summary}");
     let photos =
@@ -83,4 +83,32 @@ async fn large_bodies_do_not_cost_connections() {
     // from the one per request that bodies left unread cost.
     let extra = log.connection_count.saturating_sub(9);
     assert!(extra * 4 <= requests - 9, "{} connections, {requests} requests", log.connection_count);
+}
+
+/// A page whose pictures lie elsewhere: those of the stack's own CDN are loaded when it is named, those of a stranger never, and a
+/// redirect to a stranger is not followed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_outside_the_stack_is_ever_asked() {
+    let pictures = |_: &Request| Reply::ok("a picture");
+    let (cdn, stranger) = (Server::start(pictures), Server::start(pictures));
+    let (near, far) = (format!("http://{}", cdn.address), format!("http://{}", stranger.address));
+    let image = |host: &str| format!(r#"<img class="rendition" src="{host}/renditions/a.jpg">"#);
+    let (page, away) = (format!("<html>{}{}</html>", image(&near), image(&far)), far.clone());
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/explore" => Reply::ok(page.clone()),
+        _ => Reply::see_other(&away),
+    });
+    for (assets_url, asked) in [(None, false), (Some(near), true)] {
+        let config = UsersConfig { assets_url, ..UsersConfig::default() };
+        let (_, summary) = run(configuration(&server), config).await.expect("the users run");
+        let seen = |server: &Server| {
+            server.log.lock().expect("not poisoned").requests.values().sum::<u64>()
+        };
+        assert_eq!(seen(&cdn) > 0, asked, "{summary}");
+        assert_eq!(seen(&stranger), 0, "{summary}");
+        assert!(summary.errors.keys().any(|error| error.ends_with("status 303")), "{summary}");
+        let skipped = summary.skipped.as_ref().expect("pictures of a stranger");
+        assert_eq!(skipped.first.starts_with(&far), asked, "{summary}");
+        assert!(summary.to_string().contains("LIGHTMETER_ASSETS_URL"), "{summary}");
+    }
 }

@@ -51,9 +51,6 @@ mock_provider "aws" {
   mock_resource "aws_instance" {
     defaults = { id = "i-0123456789abcdef0", public_ip = "203.0.113.9", private_ip = "10.20.0.9" }
   }
-  mock_data "aws_elb_service_account" {
-    defaults = { arn = "arn:aws:iam::127311923021:root" }
-  }
   mock_data "aws_secretsmanager_secret_version" {
     defaults = { secret_string = "{\"username\":\"photo_app\",\"password\":\"0123456789012345678901234567890123456789\"}" }
   }
@@ -97,6 +94,14 @@ run "a_fleet_loads_this_stage_only" {
     condition     = strcontains(output.load.document, "load") && module.web.inside_address != ""
     error_message = "A fleet needs its document and an address inside the stack."
   }
+  assert {
+    condition     = strcontains(module.loadgen.user_data, "--host \"http://${module.web.inside_address}\"") && strcontains(module.loadgen.user_data, "LIGHTMETER_ASSETS_URL=\"${output.assets_url}\"") && output.assets_url != ""
+    error_message = "The generators must be told both hosts of the stack: its entry, and that of its pictures."
+  }
+  assert {
+    condition     = strcontains(module.loadgen.user_data, "--increase-rate \"$users\"")
+    error_message = "All users must start at once: one a second makes a load that is not the one asked for."
+  }
 }
 
 run "it_runs_on_arm_as_well" {
@@ -108,5 +113,29 @@ run "it_runs_on_arm_as_well" {
   assert {
     condition     = output.instance_types.web == "t4g.small" && data.aws_ssm_parameter.image.name == "/aws/service/debian/release/12/latest/arm64"
     error_message = "An arm64 stage must boot arm64 images on arm64 types."
+  }
+}
+
+run "groups_of_eight_have_whole_pools" {
+  command = plan
+  variables {
+    web_count    = { min = 1, max = 8 }
+    worker_count = { min = 1, max = 8 }
+  }
+  assert {
+    condition     = local.settings.web["PHOTO_APP_STORE_CONNECTIONS_MAX"] == "16" && local.settings.worker["PHOTO_APP_STORE_CONNECTIONS_MAX"] == "16"
+    error_message = "Along the axis of an experiment, from one to eight, the pools must stay the same."
+  }
+}
+
+run "the_largest_groups_fit_the_database" {
+  command = plan
+  variables {
+    web_count    = { min = 1, max = 64 }
+    worker_count = { min = 1, max = 64 }
+  }
+  assert {
+    condition     = tonumber(local.settings.web["PHOTO_APP_STORE_CONNECTIONS_MAX"]) >= 1 && tonumber(local.settings.web["PHOTO_APP_STORE_CONNECTIONS_MAX"]) * 129 + 20 <= module.mysql[0].connections_max
+    error_message = "The pools of 129 processes must fit into the connections that a database node takes."
   }
 }

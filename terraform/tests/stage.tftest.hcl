@@ -51,9 +51,6 @@ mock_provider "aws" {
   mock_resource "aws_instance" {
     defaults = { id = "i-0123456789abcdef0", public_ip = "203.0.113.9", private_ip = "10.20.0.9" }
   }
-  mock_data "aws_elb_service_account" {
-    defaults = { arn = "arn:aws:iam::127311923021:root" }
-  }
   mock_data "aws_secretsmanager_secret_version" {
     defaults = { secret_string = "{\"username\":\"photo_app\",\"password\":\"0123456789012345678901234567890123456789\"}" }
   }
@@ -117,6 +114,13 @@ run "its_parts_fit_together" {
   assert {
     condition     = tonumber(local.settings.web["PHOTO_APP_SHUTDOWN_GRACE_MS"]) == var.shutdown_grace_s * 1000
     error_message = "The app's graceful stop must be the balancer's deregistration delay."
+  }
+  assert {
+    condition = !local.on_rds ? true : alltrue([
+      for role, values in local.settings : length(values) == 0 ||
+      tonumber(lookup(values, "PHOTO_APP_STORE_CONNECTIONS_MAX", 1000)) * (var.web_count.max + var.worker_count.max + 1) + 20 <= module.mysql[0].connections_max
+    ])
+    error_message = "The pools of all processes must fit into the connections that a database node takes."
   }
   assert {
     condition     = alltrue([for url in compact([output.url, output.assets_url]) : can(regex("^http://[a-z0-9.-]+(:[0-9]+)?$", url))])

@@ -4,11 +4,13 @@
 //! clock stops at the head of an answer. It is a closed loop: a user waits for the answer before the next request, so a
 //! slow server is asked less. For capacity and latency under load use the open loop (`driver`).
 //!
-//! Two environment variables, since the flags are goose's own:
+//! Three environment variables, since the flags are goose's own:
 //! `LIGHTMETER_POPULATION` names the manifest that `photo-app seed` wrote; without it users find photos and people on the
 //! explore page and sign up. `LIGHTMETER_RECORD` names the file for the latencies, a histogram log as in run directories.
+//! `LIGHTMETER_ASSETS_URL` names where pages link pictures to, when that is not `--host`: no third host is ever asked (`hosts`).
 
 mod actions;
+mod hosts;
 mod known;
 mod timed;
 
@@ -19,7 +21,7 @@ use std::time::Duration;
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 
-pub use self::timed::{Summary, SummaryLine};
+pub use self::timed::{Skipped, Summary, SummaryLine};
 use crate::population::{Population, PopulationError};
 use crate::record_io::RecordError;
 
@@ -27,6 +29,8 @@ use crate::record_io::RecordError;
 pub const POPULATION_VARIABLE: &str = "LIGHTMETER_POPULATION";
 /// Environment variable: where the latencies are written at the end.
 pub const RECORD_VARIABLE: &str = "LIGHTMETER_RECORD";
+/// Environment variable: the address that pictures come from, when that is not `--host`.
+pub const ASSETS_VARIABLE: &str = "LIGHTMETER_ASSETS_URL";
 
 /// How long people look at a page before they go on; evenly spread.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
@@ -38,6 +42,12 @@ pub enum UsersError {
     /// The manifest cannot be used.
     #[error("the population named by {POPULATION_VARIABLE} cannot be used")]
     Population(#[from] PopulationError),
+    /// The host of pictures is no address.
+    #[error("{ASSETS_VARIABLE}={given} is no address: use one such as http://d1.cloudfront.net")]
+    AssetsUrl {
+        /// What was given.
+        given: String,
+    },
     /// goose refused its options or could not run.
     #[error("goose could not run the users")]
     Goose(#[from] Box<GooseError>),
@@ -53,6 +63,8 @@ pub struct UsersConfig {
     pub population: Option<PathBuf>,
     /// The file for the latencies; none to print the summary only.
     pub record: Option<PathBuf>,
+    /// Where pages link pictures to; none to load those of `--host` only.
+    pub assets_url: Option<String>,
 }
 
 impl UsersConfig {
@@ -60,7 +72,8 @@ impl UsersConfig {
     pub fn from_environment() -> Self {
         let path =
             |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { population: path(POPULATION_VARIABLE), record: path(RECORD_VARIABLE) }
+        let assets_url = std::env::var(ASSETS_VARIABLE).ok().filter(|value| !value.is_empty());
+        Self { population: path(POPULATION_VARIABLE), record: path(RECORD_VARIABLE), assets_url }
     }
 }
 
@@ -135,7 +148,8 @@ pub async fn run(
     config: UsersConfig,
 ) -> Result<(GooseMetrics, Summary), UsersError> {
     let population = config.population.as_deref().map(Population::read).transpose()?;
-    let shared = Arc::new(timed::Shared::new(known::Known::new(population)));
+    let hosts = hosts::Hosts::new(configuration.host.as_deref(), config.assets_url.as_deref())?;
+    let shared = Arc::new(timed::Shared::new(known::Known::new(population), hosts));
     let boxed = |error| UsersError::Goose(Box::new(error));
     let mut attack = GooseAttack::initialize_with_config(configuration).map_err(boxed)?;
     for (name, weight, steps) in TABLE {
@@ -159,6 +173,7 @@ fn scenario(
 ) -> Result<Scenario, GooseError> {
     let mut scenario =
         Scenario::new(name).set_weight(weight)?.set_wait_time(PAUSE_MIN, PAUSE_MAX)?;
+    scenario = scenario.register_transaction(stay_inside(shared));
     for (step, weight) in steps {
         let (shared, step) = (shared.clone(), *step);
         let function: TransactionFunction = Arc::new(move |user| {
@@ -172,6 +187,16 @@ fn scenario(
         });
     }
     Ok(scenario)
+}
+
+/// Each user's first step, before any request: a client that does not leave the stack.
+fn stay_inside(shared: &Arc<timed::Shared>) -> Transaction {
+    let shared = shared.clone();
+    let function: TransactionFunction = Arc::new(move |user| {
+        let client = shared.hosts.client(&user.config);
+        Box::pin(async move { user.set_client_builder(client).await.map_err(Box::new) })
+    });
+    Transaction::new(function).set_name("client").set_on_start().set_sequence(1)
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use goose::prelude::*;
 use rand::Rng;
+use reqwest::Url;
 
+use super::ASSETS_VARIABLE;
+use super::hosts::Hosts;
 use super::known::Known;
 use crate::driver::{PictureSize, UploadForms};
 use crate::record::Clock;
@@ -19,6 +22,7 @@ use crate::recorder::{Moments, Recorder};
 /// What all users share: what is known, and the record.
 pub(super) struct Shared {
     pub(super) known: Known,
+    pub(super) hosts: Hosts,
     books: Mutex<Books>,
     forms: Mutex<UploadForms>,
     origin: Instant,
@@ -29,6 +33,7 @@ pub(super) struct Shared {
 struct Books {
     recorder: Recorder,
     errors: BTreeMap<String, u64>,
+    skipped: Option<Skipped>,
 }
 
 /// The body of a post.
@@ -60,14 +65,15 @@ pub(super) struct Recorded {
     pub(super) intervals: IntervalHistograms,
     pub(super) started_at_us: u64,
     errors: BTreeMap<String, u64>,
+    skipped: Option<Skipped>,
 }
 
 impl Shared {
-    pub(super) fn new(known: Known) -> Self {
+    pub(super) fn new(known: Known, hosts: Hosts) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let started_at_us = now.map_or(0, |time| time.as_micros() as u64);
         let (books, forms) = (Mutex::default(), Mutex::default());
-        Self { known, books, forms, origin: Instant::now(), started_at_us }
+        Self { known, hosts, books, forms, origin: Instant::now(), started_at_us }
     }
 
     /// An upload of one of a few small pictures, painted when the first of a filter is sent.
@@ -78,13 +84,18 @@ impl Shared {
     }
 
     /// Makes a request, reads the answer to its end and records it. None when it failed: that is counted, and goose
-    /// knows of it; the user goes on.
+    /// knows of it; the user goes on. None as well for an address outside the stack, which is not asked but counted.
     pub(super) async fn visit(
         &self,
         user: &mut GooseUser,
         visit: Visit<'_>,
     ) -> Result<Option<Page>, Box<TransactionError>> {
         let Visit { operation, path, form, cookie } = visit;
+        let url = user.build_url(path)?;
+        if !Url::parse(&url).is_ok_and(|url| self.hosts.allow(&url)) {
+            self.skip(url);
+            return Ok(None);
+        }
         let method = if form.is_some() { GooseMethod::Post } else { GooseMethod::Get };
         let mut request = user.get_request_builder(&method, path)?;
         if let Some(form) = form {
@@ -145,6 +156,12 @@ impl Shared {
         *self.books().errors.entry(format!("{operation}: {kind}")).or_default() += 1;
     }
 
+    /// Counts an address that is not asked; the first one is kept, to be told.
+    fn skip(&self, url: String) {
+        let mut books = self.books();
+        books.skipped.get_or_insert(Skipped { count: 0, first: url }).count += 1;
+    }
+
     /// Ends the record.
     pub(super) fn finish(&self) -> Result<Recorded, RecordError> {
         let books = std::mem::take(&mut *self.books());
@@ -153,7 +170,8 @@ impl Shared {
         for (operation, count) in recorded.saturated {
             errors.insert(format!("{operation}: beyond ten minutes"), count);
         }
-        Ok(Recorded { intervals: recorded.intervals, started_at_us: self.started_at_us, errors })
+        let (intervals, skipped) = (recorded.intervals, books.skipped);
+        Ok(Recorded { intervals, started_at_us: self.started_at_us, errors, skipped })
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -174,6 +192,15 @@ pub struct SummaryLine {
     pub last_byte_ms: [f64; 3],
 }
 
+/// Addresses that pages link to and that no user asked, because they are outside the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// How often one was met.
+    pub count: u64,
+    /// The first of them.
+    pub first: String,
+}
+
 /// What our recorder saw, for people to read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -181,6 +208,8 @@ pub struct Summary {
     pub lines: Vec<SummaryLine>,
     /// `operation: kind` -> how often.
     pub errors: BTreeMap<String, u64>,
+    /// What lay outside the stack, if anything did.
+    pub skipped: Option<Skipped>,
 }
 
 impl Summary {
@@ -200,7 +229,8 @@ impl Summary {
             first_byte_ms: quantiles(operation, Clock::SentFirst),
             last_byte_ms: quantiles(operation, Clock::SentLast),
         });
-        Self { lines: lines.collect(), errors: recorded.errors.clone() }
+        let (errors, skipped) = (recorded.errors.clone(), recorded.skipped.clone());
+        Self { lines: lines.collect(), errors, skipped }
     }
 }
 
@@ -222,6 +252,13 @@ impl fmt::Display for Summary {
         }
         for (what, count) in &self.errors {
             writeln!(f, "error  {what}: {count}")?;
+        }
+        if let Some(Skipped { count, first }) = &self.skipped {
+            writeln!(
+                f,
+                "skipped  {count} addresses outside the stack, the first {first}: \
+                 {ASSETS_VARIABLE} names the host of the stack's pictures"
+            )?;
         }
         Ok(())
     }

@@ -86,6 +86,10 @@ fn worth_a_line(figures: &MetricFigures) -> Option<String> {
     let values = || figures.values.values().copied();
     let lowest = values().reduce(f64::min)?;
     let sum: f64 = values().sum();
+    // RDS buys the credits that are missing: its nodes become dear, not slow, and the price list says so.
+    if metric == "CPUCreditBalance" && figures.dimensions.contains_key("DBInstanceIdentifier") {
+        return None;
+    }
     if metric == "CPUCreditBalance" {
         return (lowest < CREDITS_LEFT_MIN).then(|| {
             format!(
@@ -163,6 +167,9 @@ mod tests {
             None,
             "nothing is known"
         );
+        let mut database = figures("CPUCreditBalance", "saturation", "Average", &[0.0]);
+        database.dimensions = BTreeMap::from([("DBInstanceIdentifier".into(), "mysql-1".into())]);
+        assert_eq!(worth_a_line(&database), None, "it buys what it lacks");
         assert!(said("ReadThrottleEvents", "saturation", "Sum", &[0.0, 3.0]).is_some());
         assert_eq!(said("HTTPCode_Target_5XX_Count", "errors", "Sum", &[0.0]), None);
         assert!(said("HTTPCode_Target_5XX_Count", "errors", "Sum", &[1.0]).is_some());

@@ -113,6 +113,12 @@ impl Variables {
         }
     }
 
+    /// Whether private subnets have a way out, as terraform/main.tf decides it.
+    fn nat(&self) -> bool {
+        let load = self.number("load_count").is_ok_and(|count| count > 0.0);
+        self.get("balancer") == "true" || self.get("jobs") == "sqs" || load
+    }
+
     /// A type of instance, or the usual one of the architecture.
     fn instance(&self, name: &str, x86: &str, arm: &str) -> String {
         let given = self.get(name);
@@ -190,11 +196,12 @@ pub fn lines(args: &CostArgs, prices: &Prices) -> anyhow::Result<Vec<Line>> {
         _ => 0.0,
     };
     bill.add("load balancers", balancers, "load balancer")?;
-    let nat = if balanced || worker > 0.0 || load > 0.0 { 1.0 } else { 0.0 };
+    let nat = if stage.nat() { 1.0 } else { 0.0 };
     bill.add("NAT gateway", nat, "nat gateway")?;
     // The balancer inside the VPC has none; without a balancer the one web server has one of its own.
     let addresses = if balanced { BALANCER_ADDRESSES } else { 1.0 };
     bill.add("public addresses", addresses + nat, "public address")?;
+    bill.add("metrics of the CDN", if local { 0.0 } else { 1.0 }, "metrics of the cdn")?;
     bill.add("secrets", if on_rds { 2.0 } else { 1.0 }, "secret")?;
     bill.add("dashboard", 1.0, "dashboard")?;
     bill.add("alarms", alarms(&stage, nodes), "alarm")?;
@@ -263,12 +270,17 @@ pub fn describe(args: &CostArgs) -> anyhow::Result<String> {
 /// Whether something that is paid by use takes part in a stage.
 fn takes_part(args: &CostArgs, price: &Price) -> bool {
     let Ok(stage) = Variables::of(args) else { return true };
+    let on_rds = stage.get("database").starts_with("rds");
+    let burstable = stage.get("database_instance_class").starts_with("db.t");
     match (price.item.as_str(), price.unit) {
         (item, _) if item.starts_with("dynamodb") => stage.get("database") == "dynamodb",
+        (_, Unit::VcpuHour) => on_rds && burstable,
+        (item, _) if item.starts_with("rds") => on_rds,
+        (item, _) if item.contains("between zones") => on_rds || stage.nat(),
         (item, _) if item.contains("s3") || item.contains("cdn") => stage.get("assets") == "s3",
         (item, _) if item.contains("sqs") => stage.get("jobs") == "sqs",
         (_, Unit::LcuHour) => stage.get("balancer") == "true",
-        (item, _) if item.contains("nat") => stage.get("balancer") == "true",
+        (item, _) if item.contains("nat gateway") => stage.nat(),
         _ => true,
     }
 }
@@ -303,7 +315,7 @@ mod tests {
     #[test]
     fn stages_cost_more_from_one_to_the_next() {
         let costs: Vec<f64> = STAGES.iter().map(|(name, _)| hourly(name, &[])).collect();
-        // Pictures in S3 are paid by use, and the smaller disk saves a little: stage 2 may be below stage 1.
+        // Pictures in S3 are paid by use, the smaller disk saves a little, the CDN's metrics cost a little: stage 2 is beside stage 1.
         assert!(costs[0] < costs[1] && costs[2] < costs[3] && costs[3] < costs[4], "{costs:?}");
         assert!(costs[4] < 1.0, "{costs:?}");
     }
@@ -336,9 +348,37 @@ mod tests {
         ] {
             assert!(main.contains(words), "terraform/main.tf no longer says `{words}`");
         }
+        let cdn = include_str!("../../../terraform/modules/assets/main.tf");
+        assert!(cdn.contains("realtime_metrics_subscription_status = \"Enabled\""));
         let mysql = include_str!("../../../terraform/modules/mysql/variables.tf");
         let (_, storage) = mysql.split_once("variable \"storage_gib\"").expect("the variable");
         assert!(storage.contains(&format!("default     = {DATABASE_GIB}\n")));
+    }
+
+    #[test]
+    fn what_is_paid_by_use_is_told_where_it_can_be_used() {
+        let told = |stage: &str, variables: &[&str], item: &str| {
+            describe(&args(stage, variables)).expect("a bill").contains(item)
+        };
+        // Wherever there is a gateway, balancer or not.
+        assert!(!told("2-assets", &[], "through the nat gateway"));
+        for (stage, variables) in
+            [("2-assets", &["load_count=2"][..]), ("3-framework", &[]), ("4-imaging", &[])]
+        {
+            assert!(told(stage, variables, "NAT gateway"), "{stage}");
+            assert!(told(stage, variables, "through the nat gateway"), "{stage}");
+        }
+        let credits = "rds credits beyond those earned";
+        assert!(told("1-database", &[], credits) && !told("0-one-box", &[], credits));
+        assert!(!told("1-database", &["database=dynamodb"], credits));
+        assert!(told("1-database", &["database=dynamodb"], "point-in-time recovery"));
+        assert!(
+            told("2-assets", &[], "writes to s3") && told("2-assets", &[], "metrics of the CDN")
+        );
+        assert!(!told("1-database", &[], "cdn") && !told("1-database", &[], "CDN"));
+        assert!(
+            !told("0-one-box", &[], "between zones") && told("1-database", &[], "between zones")
+        );
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub enum Unit {
     /// A balancer's unit of capacity for an hour.
     #[serde(rename = "LCU-hour")]
     LcuHour,
+    /// An hour of one core beyond the credits that were earned.
+    #[serde(rename = "vCPU-hour")]
+    VcpuHour,
     /// A million requests.
     #[serde(rename = "million")]
     Million,
@@ -69,6 +72,7 @@ impl Unit {
             Self::Gb => "GB",
             Self::GbMonth => "GB-month",
             Self::LcuHour => "LCU-hour",
+            Self::VcpuHour => "vCPU-hour",
             Self::Million => "million",
         }
     }
@@ -103,7 +107,7 @@ impl Price {
         match self.unit {
             Unit::Hour => Some(self.usd * quantity),
             Unit::Month | Unit::GibMonth => Some(self.usd * quantity / HOURS_PER_MONTH),
-            Unit::Gb | Unit::GbMonth | Unit::LcuHour | Unit::Million => None,
+            Unit::Gb | Unit::GbMonth | Unit::LcuHour | Unit::VcpuHour | Unit::Million => None,
         }
     }
 }

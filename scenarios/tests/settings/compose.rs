@@ -122,6 +122,9 @@ fn the_image_is_small_unprivileged_and_watched() {
     for copied in of("COPY").iter().filter(|copy| copy.contains("/usr/local/bin")) {
         assert!(copied.starts_with("--from=build "), "only binaries reach the image: {copied}");
     }
+    let certificates = "/etc/ssl/certs/ca-certificates.crt";
+    let copied = format!("--from=build {certificates} {certificates}");
+    assert!(of("COPY").contains(&copied.as_str()), "TLS to AWS needs certificates to believe");
     // What is compiled in must reach the build.
     let left_out = read(".dockerignore");
     for path in files("scenarios/src", ".rs") {

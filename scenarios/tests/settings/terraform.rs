@@ -25,7 +25,9 @@ fn made(name: &str, database: &str) -> String {
         "assets_public_url" => "http://d1.cloudfront.net".to_owned(),
         "redis_url" => "rediss://cache.example.internal:6379".to_owned(),
         "sqs_queue_url" => "https://sqs.us-east-1.amazonaws.com/123456789012/jobs".to_owned(),
-        "job_visibility_s" | "job_concurrency" => default_of("terraform/variables.tf", name),
+        "job_visibility_s" | "job_concurrency" | "store_connections_max" => {
+            default_of("terraform/variables.tf", name)
+        }
         "shutdown_grace_ms" => {
             format!("{}000", default_of("terraform/variables.tf", "shutdown_grace_s"))
         }
@@ -155,6 +157,7 @@ fn defaults_are_the_apps_own() {
     assert_eq!(Duration::from_secs(number("shutdown_grace_s")), config.shutdown_grace);
     assert_eq!(Duration::from_secs(number("job_visibility_s")), config.job_visibility);
     assert_eq!(number("job_concurrency"), u64::from(config.job_concurrency));
+    assert_eq!(number("store_connections_max"), u64::from(config.store_connections_max));
     let port = default_of("terraform/modules/web/variables.tf", "port");
     for role in ["web", "worker"] {
         let listen =

@@ -1,5 +1,6 @@
-# The fleet of load generators and the bucket for results. The fleet knows one address, which terraform writes: the entry of this
-# stack. Its security group lets plain HTTP out to that entry and nowhere else.
+# The fleet of load generators and the bucket for results. The fleet knows two addresses, which terraform writes: the entry of this
+# stack and, where there is one, its CDN. The generator asks no other host, whatever a page links to; its security group lets
+# plain HTTP out to the entry, and beyond it only where there is a CDN, whose edges have no list of addresses that a rule could name.
 
 locals {
   access = [
@@ -50,7 +51,18 @@ resource "aws_vpc_security_group_egress_rule" "load" {
   to_port                      = var.target_port
 }
 
-# AWS and the binary, over TLS. The load generator is built without TLS: it could not load anything there.
+# Pictures of the CDN. A security group cannot name its edges; that the generator asks no other host is its own check (loadgen, users/hosts.rs).
+resource "aws_vpc_security_group_egress_rule" "pictures" {
+  count             = var.instance_count > 0 && var.cdn ? 1 : 0
+  security_group_id = aws_security_group.this[0].id
+  description       = "Pictures of the CDN of this stack"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 80
+  to_port           = 80
+}
+
+# AWS and the binary, over TLS.
 resource "aws_vpc_security_group_egress_rule" "tls" {
   count             = var.instance_count > 0 ? 1 : 0
   security_group_id = aws_security_group.this[0].id
@@ -135,7 +147,8 @@ resource "aws_ssm_document" "load" {
       action = "aws:runShellScript"
       inputs = {
         timeoutSeconds = "7200"
-        runCommand     = ["/usr/local/bin/lightmeter-load {{startAt}} {{users}} {{seconds}} {{run}}"]
+        # Systems Manager may reach a generator before its first boot is done.
+        runCommand = ["cloud-init status --wait >/dev/null", "/usr/local/bin/lightmeter-load {{startAt}} {{users}} {{seconds}} {{run}}"]
       }
     }]
   })

@@ -23,3 +23,8 @@ output "actions" {
   description = "Everything that the role may do."
   value       = var.instance_count > 0 ? module.machine[0].actions : []
 }
+
+output "user_data" {
+  description = "What a generator does at its first boot, for tests of whom it asks."
+  value       = var.user_data
+}

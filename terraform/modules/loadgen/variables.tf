@@ -54,6 +54,12 @@ variable "target_port" {
   }
 }
 
+variable "cdn" {
+  description = "Whether the stack's pages link pictures to a CDN, which the generators must reach by plain HTTP."
+  type        = bool
+  default     = false
+}
+
 variable "results_bucket" {
   description = "Name of the bucket for populations and results."
   type        = string

@@ -1,9 +1,12 @@
 # MySQL on RDS: one primary, one primary with read replicas, or several primaries as shards. Private, encrypted, backed up.
-# The password is made here and kept in Secrets Manager; it is written to RDS without passing through the state of the instance.
+# The password is made here and kept in Secrets Manager. Its argument of the instance is write-only, but the data sources that it comes from
+# are in the state: keep that private.
 
 locals {
   primaries = { for number in range(1, var.primary_count + 1) : tostring(number) => "${var.name}-mysql-${number}" }
   replicas  = { for number in range(1, var.replica_count + 1) : tostring(number) => "${var.name}-replica-${number}" }
+  # Logs that primaries send to CloudWatch; replicas send none.
+  logs = ["error", "slowquery"]
   # Every node takes part in the order of the app's setting: the primary first, then replicas; or the shards.
   addresses = concat(
     [for number in range(1, var.primary_count + 1) : aws_db_instance.primary[tostring(number)].address],
@@ -51,6 +54,11 @@ resource "aws_db_parameter_group" "this" {
     name  = "log_output"
     value = "FILE"
   }
+  # RDS's own default follows the memory (about 80 on a micro), which a few pools of the app use up.
+  parameter {
+    name  = "max_connections"
+    value = tostring(var.connections_max)
+  }
   # The app's release build speaks TLS to its database; nothing else may connect.
   parameter {
     name  = "require_secure_transport"
@@ -95,6 +103,13 @@ data "aws_secretsmanager_secret_version" "this" {
   depends_on = [aws_secretsmanager_secret_version.this]
 }
 
+# RDS would make these itself, without tags and for ever: made here, they expire, and go with the rest.
+resource "aws_cloudwatch_log_group" "primary" {
+  for_each          = { for one in setproduct(keys(local.primaries), local.logs) : "${one[0]}/${one[1]}" => "/aws/rds/instance/${local.primaries[one[0]]}/${one[1]}" }
+  name              = each.value
+  retention_in_days = 7
+}
+
 resource "aws_db_instance" "primary" {
   for_each                        = local.primaries
   identifier                      = each.value
@@ -119,7 +134,8 @@ resource "aws_db_instance" "primary" {
   skip_final_snapshot             = true
   apply_immediately               = true
   auto_minor_version_upgrade      = true
-  enabled_cloudwatch_logs_exports = ["error", "slowquery"]
+  enabled_cloudwatch_logs_exports = local.logs
+  depends_on                      = [aws_cloudwatch_log_group.primary]
 }
 
 resource "aws_db_instance" "replica" {

@@ -23,3 +23,8 @@ output "replica_identifiers" {
   description = "For the alarm on their lag."
   value       = values(local.replicas)
 }
+
+output "connections_max" {
+  description = "Connections that a node takes, all processes together."
+  value       = one([for parameter in aws_db_parameter_group.this.parameter : tonumber(parameter.value) if parameter.name == "max_connections"])
+}

@@ -61,6 +61,16 @@ variable "instance_class" {
   }
 }
 
+variable "connections_max" {
+  description = "Connections that a node takes. An idle one costs it some hundred kilobytes, and the app opens them as it needs them: 300 fit a micro."
+  type        = number
+  default     = 300
+  validation {
+    condition     = var.connections_max >= 160 && var.connections_max <= 16000 && floor(var.connections_max) == var.connections_max
+    error_message = "Use 160 to 16000 whole connections: below, the largest groups would not have one each."
+  }
+}
+
 variable "storage_gib" {
   description = "Disk of every node; gp3 starts at 20."
   type        = number

@@ -8,10 +8,11 @@ locals {
         says   = "The web servers' CPU is the limit: the framework experiment's bottleneck."
       }
     },
+    # A new t3 or t4g has no credits and earns 24 an hour (the small ones): half an hour, or the alarm would ring after every apply.
     startswith(var.web_instance_type, "t") ? {
       web-credits = {
-        metric = concat(["AWS/EC2", "CPUCreditBalance"], local.web), statistic = "Minimum", operator = "LessThanThreshold", threshold = 10, minutes = 5, period = 300
-        says   = "The web servers are about to run out of CPU credits: from then on every figure is that of a slower machine."
+        metric = concat(["AWS/EC2", "CPUCreditBalance"], local.web), statistic = "Minimum", operator = "LessThanThreshold", threshold = 5, minutes = 30, period = 300
+        says   = "The web servers have had next to no CPU credits for half an hour: every figure is that of a slower machine."
       }
     } : {},
     !var.has.balancer ? {} : {

@@ -45,6 +45,12 @@ locals {
       saturation = concat(
         [for id in var.database_identifiers : ["AWS/RDS", "DiskQueueDepth", "DBInstanceIdentifier", id]],
         [for id in var.replica_identifiers : ["AWS/RDS", "ReplicaLag", "DBInstanceIdentifier", id]],
+        [for id in var.database_identifiers : ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", id]],
+        # Burstable classes run in RDS's unlimited mode: out of credits they become dear, not slow.
+        [
+          for one in setproduct(var.database_identifiers, startswith(var.database_instance_class, "db.t") ? ["CPUCreditBalance", "CPUSurplusCreditsCharged"] : []) :
+          ["AWS/RDS", one[1], "DBInstanceIdentifier", one[0]]
+        ],
       )
       errors = []
       none   = "RDS publishes no errors as a metric: the error log is in CloudWatch Logs, and what fails shows as 5xx of the web servers."

@@ -64,6 +64,16 @@ variable "web_instance_type" {
   }
 }
 
+variable "database_instance_class" {
+  description = "Size of the MySQL nodes: burstable ones show their credits."
+  type        = string
+  default     = ""
+  validation {
+    condition     = var.database_instance_class == "" || can(regex("^db\\.[a-z0-9]+\\.[a-z0-9]+$", var.database_instance_class))
+    error_message = "Use an RDS class such as db.t4g.micro, or leave it empty without MySQL."
+  }
+}
+
 variable "has" {
   description = "Which components the stage has beside its web servers."
   type = object({

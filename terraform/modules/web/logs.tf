@@ -1,9 +1,5 @@
 # The balancers' access logs: who asked for what, and how long the target took. Needed to explain a slow page after the fact.
 
-data "aws_elb_service_account" "this" {
-  count = var.balancer ? 1 : 0
-}
-
 resource "aws_s3_bucket" "access_logs" {
   count         = var.balancer ? 1 : 0
   bucket        = var.access_logs_bucket
@@ -32,20 +28,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
   }
 }
 
-# Older regions write with an account of ELB's, newer ones with a service: both may write, nobody may read.
+# ELB's service may write, nobody may read. AWS documents it for every region; the accounts that wrote in older ones are none in newer.
 resource "aws_s3_bucket_policy" "access_logs" {
   count  = var.balancer ? 1 : 0
   bucket = aws_s3_bucket.access_logs[0].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        Sid       = "AccountOfElb"
-        Effect    = "Allow"
-        Principal = { AWS = data.aws_elb_service_account.this[0].arn }
-        Action    = ["s3:PutObject"]
-        Resource  = ["${aws_s3_bucket.access_logs[0].arn}/*"]
-      },
       {
         Sid       = "ServiceOfElb"
         Effect    = "Allow"

@@ -67,6 +67,8 @@ resource "aws_vpc_security_group_ingress_rule" "users" {
 resource "aws_instance" "single" {
   count = var.balancer ? 0 : 1
   tags  = { Name = "${var.name}-web" }
+  # Said again: where nothing is said the provider sends "off", and that overrides the template.
+  monitoring = true
 
   # Its subnet stands in the template, beside the network interface: EC2 takes no other one.
   launch_template {

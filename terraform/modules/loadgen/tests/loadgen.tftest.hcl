@@ -1,4 +1,5 @@
-# What validate cannot see: the fleet reaches this stack's entry and nothing else by plain HTTP, and no document takes an address.
+# What validate cannot see: the fleet reaches this stack's entry by plain HTTP, pictures only where there is a CDN, and no document takes
+# an address.
 mock_provider "aws" {
   mock_resource "aws_security_group" {
     defaults = { id = "sg-0123456789abcdef0" }
@@ -36,8 +37,12 @@ run "the_fleet_stays_inside_the_stack" {
     error_message = "Load may only go to the entry of this stack."
   }
   assert {
+    condition     = length(aws_vpc_security_group_egress_rule.pictures) == 0
+    error_message = "Without a CDN no plain HTTP may leave the stack."
+  }
+  assert {
     condition     = aws_vpc_security_group_egress_rule.tls[0].from_port == 443 && aws_vpc_security_group_egress_rule.tls[0].to_port == 443
-    error_message = "Beyond the stack only TLS may go out, which the generator does not speak."
+    error_message = "AWS itself is asked over TLS only."
   }
   assert {
     condition     = toset(keys(jsondecode(aws_ssm_document.load[0].content).parameters)) == toset(["startAt", "users", "seconds", "run"]) && !strcontains(aws_ssm_document.load[0].content, "http")
@@ -48,8 +53,21 @@ run "the_fleet_stays_inside_the_stack" {
     error_message = "What goes into a command line must have a pattern for all of it."
   }
   assert {
+    condition     = startswith(jsondecode(aws_ssm_document.load[0].content).mainSteps[0].inputs.runCommand[0], "cloud-init status --wait")
+    error_message = "A generator must have booted before it is told to load."
+  }
+  assert {
     condition     = output.actions == tolist(["s3:GetObject", "s3:PutObject"])
     error_message = "The fleet's role fetches its binary and writes its results, and nothing else."
+  }
+}
+
+run "pictures_of_a_cdn_can_be_loaded" {
+  command = apply
+  variables { cdn = true }
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.pictures[0].from_port == 80 && aws_vpc_security_group_egress_rule.pictures[0].to_port == 80 && aws_vpc_security_group_egress_rule.pictures[0].ip_protocol == "tcp"
+    error_message = "Where pages link pictures to a CDN, the generators must reach it, by plain HTTP and nothing else."
   }
 }
 

@@ -33,6 +33,10 @@ run "one_private_encrypted_database" {
     error_message = "Connections must be encrypted."
   }
   assert {
+    condition     = contains([for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value}"], "max_connections=${var.connections_max}") && output.connections_max == var.connections_max
+    error_message = "A node must say how many connections it takes: RDS's own number is too small for the app's pools."
+  }
+  assert {
     condition     = output.store_url == "mysql://%DATABASE_USER%:%DATABASE_PASSWORD%@node.example.internal:3306/photos?ssl-mode=REQUIRED"
     error_message = "The app's setting must name the node, and leave user and password to the instance."
   }
@@ -72,6 +76,12 @@ run "shards_are_primaries" {
   assert {
     condition     = length(aws_db_instance.primary) == 4 && length(aws_db_instance.replica) == 0 && length(split(",", output.store_url)) == 4
     error_message = "Four shards are four primaries."
+  }
+  assert {
+    condition = toset([for group in aws_cloudwatch_log_group.primary : "${group.name} ${group.retention_in_days}"]) == toset(flatten([
+      for node in aws_db_instance.primary : [for log in node.enabled_cloudwatch_logs_exports : "/aws/rds/instance/${node.identifier}/${log} 7"]
+    ]))
+    error_message = "Every log that a node exports must have a group of ours that expires: one that RDS makes has no tag and stays."
   }
 }
 

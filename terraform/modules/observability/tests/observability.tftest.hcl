@@ -7,24 +7,25 @@ mock_provider "aws" {
 }
 
 variables {
-  name                   = "lightmeter-test"
-  project                = "lightmeter"
-  region                 = "us-east-1"
-  budget_usd             = 50
-  email                  = "someone@example.com"
-  web_instance_type      = "t3.small"
-  has                    = { balancer = true, workers = true, table = true, cache = true, cdn = true }
-  web_group_name         = "web"
-  balancer_dimension     = "app/test/1"
-  target_group_dimension = "targetgroup/test/1"
-  worker_group_name      = "worker"
-  queue_name             = "jobs"
-  dead_letter_queue_name = "jobs-dead"
-  database_identifiers   = ["mysql-1", "replica-1"]
-  replica_identifiers    = ["replica-1"]
-  table                  = "test"
-  cache_cluster_id       = "cache-001"
-  distribution_id        = "E1"
+  name                    = "lightmeter-test"
+  project                 = "lightmeter"
+  region                  = "us-east-1"
+  budget_usd              = 50
+  email                   = "someone@example.com"
+  web_instance_type       = "t3.small"
+  database_instance_class = "db.t4g.micro"
+  has                     = { balancer = true, workers = true, table = true, cache = true, cdn = true }
+  web_group_name          = "web"
+  balancer_dimension      = "app/test/1"
+  target_group_dimension  = "targetgroup/test/1"
+  worker_group_name       = "worker"
+  queue_name              = "jobs"
+  dead_letter_queue_name  = "jobs-dead"
+  database_identifiers    = ["mysql-1", "replica-1"]
+  replica_identifiers     = ["replica-1"]
+  table                   = "test"
+  cache_cluster_id        = "cache-001"
+  distribution_id         = "E1"
 }
 
 run "every_metric_is_one_that_its_service_publishes" {
@@ -45,6 +46,7 @@ run "every_metric_is_one_that_its_service_publishes" {
         "AWS/EC2 CPUUtilization InstanceId", "AWS/EC2 NetworkOut AutoScalingGroupName", "AWS/EC2 NetworkOut InstanceId", "AWS/EC2 StatusCheckFailed InstanceId",
         "AWS/ElastiCache CurrConnections CacheClusterId", "AWS/ElastiCache DatabaseMemoryUsagePercentage CacheClusterId",
         "AWS/ElastiCache EngineCPUUtilization CacheClusterId", "AWS/ElastiCache Evictions CacheClusterId",
+        "AWS/RDS CPUCreditBalance DBInstanceIdentifier", "AWS/RDS CPUSurplusCreditsCharged DBInstanceIdentifier", "AWS/RDS DatabaseConnections DBInstanceIdentifier",
         "AWS/RDS CPUUtilization DBInstanceIdentifier", "AWS/RDS DiskQueueDepth DBInstanceIdentifier", "AWS/RDS ReplicaLag DBInstanceIdentifier",
         "AWS/SQS ApproximateAgeOfOldestMessage QueueName", "AWS/SQS ApproximateNumberOfMessagesVisible QueueName",
         "AWS/SQS NumberOfMessagesDeleted QueueName", "AWS/SQS NumberOfMessagesSent QueueName",
@@ -61,6 +63,17 @@ run "every_metric_is_one_that_its_service_publishes" {
   }
 }
 
+run "a_database_shows_its_connections_and_credits" {
+  command = apply
+  assert {
+    condition = length(setsubtract(
+      ["DatabaseConnections mysql-1", "CPUCreditBalance mysql-1", "CPUSurplusCreditsCharged replica-1"],
+      [for one in output.metrics : "${one.metric} ${one.dimensions["DBInstanceIdentifier"]}" if one.namespace == "AWS/RDS"],
+    )) == 0
+    error_message = "A burstable database must show its connections, its credits and what it was charged beyond them."
+  }
+}
+
 run "an_alarm_waits_for_its_metric" {
   command = apply
   assert {
@@ -69,6 +82,14 @@ run "an_alarm_waits_for_its_metric" {
       alarm.period == (alarm.metric_name == "CPUCreditBalance" ? 300 : 60) && alarm.evaluation_periods >= 1
     ])
     error_message = "An alarm's period must be its metric's own (credits: five minutes), or most of its data is missing and it never rings."
+  }
+}
+
+run "new_servers_ring_no_alarm" {
+  command = apply
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["web-credits"].period * aws_cloudwatch_metric_alarm.this["web-credits"].evaluation_periods >= 1800 && aws_cloudwatch_metric_alarm.this["web-credits"].threshold <= 24 * 0.25
+    error_message = "A new t3 has no credits and earns 24 an hour: the alarm must leave it the time to earn what it asks for."
   }
 }
 

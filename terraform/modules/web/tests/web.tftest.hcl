@@ -15,9 +15,6 @@ mock_provider "aws" {
   mock_resource "aws_launch_template" {
     defaults = { id = "lt-0123456789abcdef0" }
   }
-  mock_data "aws_elb_service_account" {
-    defaults = { arn = "arn:aws:iam::127311923021:root" }
-  }
 }
 
 variables {
@@ -58,6 +55,10 @@ run "behind_a_balancer" {
   assert {
     condition     = alltrue([for balancer in aws_lb.this : balancer.access_logs[0].enabled && !balancer.internal])
     error_message = "The public balancer must write access logs."
+  }
+  assert {
+    condition     = [for one in jsondecode(aws_s3_bucket_policy.access_logs[0].policy).Statement : one.Principal] == [{ Service = "logdelivery.elasticloadbalancing.amazonaws.com" }]
+    error_message = "Access logs are written by ELB's service in every region, and by nobody else."
   }
   assert {
     condition     = aws_autoscaling_group.this[0].min_size == 2 && length(aws_autoscaling_policy.cpu) == 1 && one(one(aws_autoscaling_policy.cpu[0].target_tracking_configuration).predefined_metric_specification).predefined_metric_type == "ASGAverageCPUUtilization"
@@ -111,6 +112,10 @@ run "one_server_alone" {
   assert {
     condition     = aws_instance.single[0].launch_template[0].id == module.machine.launch_template_id
     error_message = "The single server must be an instance of the template, which holds its subnet."
+  }
+  assert {
+    condition     = aws_instance.single[0].monitoring == true
+    error_message = "The single server must be watched every minute: unset, the provider turns off what the template turns on."
   }
   assert {
     condition     = aws_vpc_security_group_ingress_rule.users["203.0.113.7/32"].from_port == 8080
