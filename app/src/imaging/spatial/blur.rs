@@ -203,8 +203,9 @@ fn rows_of<L: Lanes, const CHANNELS: usize>(
             for y in top..bottom {
                 let (kernel, middle) = (kernels.of(y), y - top + reach);
                 let rows = &around[middle - kernel.radius()..=middle + kernel.radius()];
-                let blurred = across(lanes, kernel, rows, from);
+                // A call between the sums and their use would have them in memory from the first tap on.
                 let bytes = &mut raster.row(y)[from..(from + block).min(count)];
+                let blurred = across(lanes, kernel, rows, from);
                 finish.block::<L, CHANNELS>(lanes, blurred, bytes);
             }
         }
