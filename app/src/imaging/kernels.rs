@@ -48,6 +48,8 @@ pub struct Program {
     opacity: u16,
     /// The same for pictures without alpha: the step that lays them on white.
     on_white: Option<FixedStep>,
+    /// All that is done is to turn white into black and black into white: no channel need be told from another.
+    is_negative: bool,
 }
 
 /// No alpha is taken.
@@ -102,7 +104,9 @@ impl Program {
 
     /// The fast twin with the instructions of `level`, so that benches and tests can compare them.
     pub fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
-        if self.steps(raster.channels).next().is_some() {
+        if self.is_negative {
+            fearless_simd::dispatch!(level, _simd => negate(raster));
+        } else if self.steps(raster.channels).next().is_some() {
             with_lanes!(level, lanes => run(lanes, self.steps(raster.channels), raster));
         }
         if raster.channels == 4 && self.opacity != OPAQUE {
@@ -135,6 +139,23 @@ impl Program {
             for pixel in piece.as_chunks_mut::<4>().0 {
                 let faded = u32::from(pixel[3]) * u32::from(self.opacity);
                 pixel[3] = ((faded + (1 << 14)) >> 15) as u8;
+            }
+        }
+    }
+}
+
+/// 255 less each byte, but for those of alpha.
+#[inline(always)]
+fn negate(raster: &mut Raster<'_>) {
+    let channels = raster.channels;
+    for piece in raster.pieces() {
+        if channels == 4 {
+            for pixel in piece.as_chunks_mut::<4>().0 {
+                *pixel = (u32::from_le_bytes(*pixel) ^ 0x00FF_FFFF).to_le_bytes();
+            }
+        } else {
+            for byte in piece {
+                *byte = !*byte;
             }
         }
     }

@@ -231,6 +231,30 @@ fn no_strength_changes_nothing() {
     }
 }
 
+#[test]
+fn the_negative_is_255_less_every_byte_and_leaves_alpha() {
+    for channels in [3_usize, 4] {
+        let levels: Vec<u8> = (0..=255).flat_map(|level: u8| vec![level; channels]).collect();
+        let program = Program::new(&[Step { function: Function::Invert, amount: 1.0 }]);
+        let wanted = levels.iter().enumerate();
+        let wanted: Vec<u8> = wanted
+            .map(|(at, level)| if channels == 4 && at % 4 == 3 { *level } else { 255 - level })
+            .collect();
+        let raster = |bytes: &mut [u8], work: &dyn Fn(&mut Raster<'_>)| {
+            let mut raster = Raster::new(bytes, (256, 1), channels, 256 * channels);
+            work(raster.as_mut().expect("its size"));
+        };
+        let mut scalar = levels.clone();
+        raster(&mut scalar, &|raster| program.apply_scalar(raster));
+        assert_eq!(scalar, wanted);
+        for (set, level) in instruction_sets() {
+            let mut fast = levels.clone();
+            raster(&mut fast, &|raster| program.apply_with(level, raster));
+            assert_eq!(fast, wanted, "{set}");
+        }
+    }
+}
+
 /// First bytes of the hash of the test card under each look: pictures once saved keep their colours from release to release.
 const LOOKS: &str = include_str!("looks.txt");
 

@@ -33,12 +33,14 @@ impl Program {
             }
             FixedStep::Sums(Sums::new(&rows))
         });
+        let is_negative = on_white.is_none()
+            && matches!(&stages[..], [Stage::Matrix(matrix)] if is_negative(matrix));
         let mut steps: Vec<FixedStep> = stages.iter().map(FixedStep::new).collect();
         if let (Some(FixedStep::Sums(last)), None) = (steps.last_mut(), &on_white) {
             // Rounding to bytes does it.
             last.floor = false;
         }
-        Self { steps, opacity, on_white }
+        Self { steps, opacity, on_white, is_negative }
     }
 }
 
@@ -249,6 +251,12 @@ fn compose(second: &Matrix, first: &Matrix) -> Matrix {
 
 fn is_diagonal(matrix: &Matrix) -> bool {
     (0..3).all(|row| (0..3).all(|column| row == column || matrix[row][column].abs() < 1e-9))
+}
+
+fn is_negative(matrix: &Matrix) -> bool {
+    is_diagonal(matrix)
+        && (0..3)
+            .all(|row| (matrix[row][row] + 1.0).abs() < 1e-9 && (matrix[row][3] - 1.0).abs() < 1e-9)
 }
 
 fn is_identity(matrix: &Matrix) -> bool {
