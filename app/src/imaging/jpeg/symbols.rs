@@ -5,8 +5,14 @@ use super::codes::Words;
 
 /// What takes the symbols of a block: [`Sink`] writes them, [`Occurrences`] counts them.
 pub(super) trait Symbols {
+    /// What changes with every symbol: by value, so that it stays in registers until the block is written.
+    type State: Copy;
+    /// Before a block.
+    fn begin(&self) -> Self::State;
     /// A symbol of one of the four codes, and the bits that follow it: as many as its low half says.
-    fn symbol(&mut self, code: usize, symbol: u32, bits: u32);
+    fn symbol(&mut self, state: Self::State, code: usize, symbol: u32, bits: u32) -> Self::State;
+    /// After a block.
+    fn end(&mut self, state: Self::State);
     /// Moves what has become whole bytes to `out`; to be called after at most 24 blocks.
     fn flush(&mut self, out: &mut Vec<u8>);
 }
@@ -15,10 +21,18 @@ pub(super) trait Symbols {
 pub(super) struct Occurrences(pub Box<[[u32; 256]; 4]>);
 
 impl Symbols for Occurrences {
+    type State = ();
+
     #[inline(always)]
-    fn symbol(&mut self, code: usize, symbol: u32, _bits: u32) {
+    fn begin(&self) {}
+
+    #[inline(always)]
+    fn symbol(&mut self, (): (), code: usize, symbol: u32, _bits: u32) {
         self.0[code][symbol as usize & 255] += 1;
     }
+
+    #[inline(always)]
+    fn end(&mut self, (): ()) {}
 
     fn flush(&mut self, _out: &mut Vec<u8>) {}
 }
@@ -31,6 +45,12 @@ pub(super) struct Sink {
     /// For each symbol its word, moved up by the bits that follow it, and, in the lowest five bits, how many bits both are.
     entries: [[u32; 256]; 4],
     scratch: Box<[u8; SCRATCH]>,
+    written: Written,
+}
+
+/// What a [`Sink`] has written.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Written {
     /// Whole bytes in the scratch.
     filled: usize,
     /// The bits since then at the right end, below others that are written already; how many there are, at most 7.
@@ -39,15 +59,27 @@ pub(super) struct Sink {
 }
 
 impl Symbols for Sink {
+    type State = Written;
+
     #[inline(always)]
-    fn symbol(&mut self, code: usize, symbol: u32, bits: u32) {
+    fn begin(&self) -> Written {
+        self.written
+    }
+
+    #[inline(always)]
+    fn symbol(&mut self, written: Written, code: usize, symbol: u32, bits: u32) -> Written {
         let entry = self.entries[code][symbol as usize & 255];
-        self.put(entry >> 5 | bits, entry & 31);
+        self.put(written, entry >> 5 | bits, entry & 31)
+    }
+
+    #[inline(always)]
+    fn end(&mut self, written: Written) {
+        self.written = written;
     }
 
     #[inline(always)]
     fn flush(&mut self, out: &mut Vec<u8>) {
-        let (words, rest) = self.scratch[..self.filled].as_chunks::<8>();
+        let (words, rest) = self.scratch[..self.written.filled].as_chunks::<8>();
         for word in words {
             if has_ff(u64::from_ne_bytes(*word)) {
                 stuff(word, out);
@@ -56,7 +88,7 @@ impl Symbols for Sink {
             }
         }
         stuff(rest, out);
-        self.filled = 0;
+        self.written.filled = 0;
     }
 }
 
@@ -72,25 +104,26 @@ impl Sink {
                 entries[symbol] = entry((symbol, word));
             }
         }
-        Self { entries, scratch: Box::new([0; SCRATCH]), filled: 0, buffer: 0, count: 0 }
+        Self { entries, scratch: Box::new([0; SCRATCH]), written: Written::default() }
     }
 
     /// From 1 to 26 bits, in the low end of `bits`, with nothing above them.
     #[inline(always)]
-    fn put(&mut self, bits: u32, count: u32) {
-        self.buffer = self.buffer << count | u64::from(bits);
-        self.count += count;
-        let word = self.buffer << (64 - self.count);
-        self.scratch[self.filled..self.filled + 8].copy_from_slice(&word.to_be_bytes());
-        self.filled += self.count as usize / 8;
-        self.count %= 8;
+    fn put(&mut self, mut written: Written, bits: u32, count: u32) -> Written {
+        written.buffer = written.buffer << count | u64::from(bits);
+        written.count += count;
+        let word = written.buffer << (64 - written.count);
+        self.scratch[written.filled..written.filled + 8].copy_from_slice(&word.to_be_bytes());
+        written.filled += written.count as usize / 8;
+        written.count %= 8;
+        written
     }
 
     /// Moves all that is left to `out`, the last byte filled up with ones.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.count > 0 {
-            let missing = 8 - self.count;
-            self.put((1 << missing) - 1, missing);
+        if self.written.count > 0 {
+            let missing = 8 - self.written.count;
+            self.written = self.put(self.written, (1 << missing) - 1, missing);
         }
         self.flush(out);
     }
@@ -134,7 +167,7 @@ impl Coder {
         let dc = i32::from(block.values[0]);
         let (bits, written) = number(dc - self.last);
         self.last = dc;
-        symbols.symbol(self.dc, bits, written);
+        let mut state = symbols.symbol(symbols.begin(), self.dc, bits, written);
         let mut before = 0;
         let mut nonzero = block.nonzero & !1;
         while nonzero != 0 {
@@ -143,14 +176,15 @@ impl Coder {
             let mut zeros = at - before - 1;
             before = at;
             while zeros > 15 {
-                symbols.symbol(self.ac, 0xF0, 0);
+                state = symbols.symbol(state, self.ac, 0xF0, 0);
                 zeros -= 16;
             }
             let (bits, written) = number(i32::from(block.values[at as usize & 63]));
-            symbols.symbol(self.ac, zeros << 4 | bits, written);
+            state = symbols.symbol(state, self.ac, zeros << 4 | bits, written);
         }
         if before < 63 {
-            symbols.symbol(self.ac, 0, 0);
+            state = symbols.symbol(state, self.ac, 0, 0);
         }
+        symbols.end(state);
     }
 }
