@@ -2,6 +2,7 @@
 //!
 //! Samples stay in 16 bits, with more precision than bytes, and go from here into `forward` without a way through the picture's memory.
 
+use super::super::kernels::lanes::{spread, weigh};
 use super::blocks::{Blocks, LANES_MAX};
 use super::forward::SAMPLE;
 
@@ -77,8 +78,8 @@ impl<V: Copy> Colours<V> {
                     (lanes.neighbours(upper[channel]), lanes.neighbours(lower[channel]));
                 means[channel] = lanes.shift_left(lanes.add(up, low), 5);
             }
-            unit.blue[pair] = weighted(lanes, means, self.blue);
-            unit.red[pair] = weighted(lanes, means, self.red);
+            unit.blue[pair] = weigh(lanes, means, &self.blue);
+            unit.red[pair] = weigh(lanes, means, &self.red);
         }
     }
 
@@ -94,23 +95,10 @@ impl<V: Copy> Colours<V> {
                 lanes.shift_left(green[half], 7),
                 lanes.shift_left(blue[half], 7),
             ];
-            luma[half] = lanes.subtract(weighted(lanes, values, self.luma), self.middle);
+            luma[half] = lanes.subtract(weigh(lanes, values, &self.luma), self.middle);
         }
         luma
     }
-}
-
-#[inline(always)]
-fn spread<L: Blocks>(lanes: L, [red, green, blue]: [i16; 3]) -> [L::Vector; 3] {
-    [lanes.splat(red), lanes.splat(green), lanes.splat(blue)]
-}
-
-#[inline(always)]
-fn weighted<L: Blocks>(lanes: L, values: [L::Vector; 3], weights: [L::Vector; 3]) -> L::Vector {
-    let [red, green, blue] = values;
-    let two =
-        lanes.add(lanes.multiply_high(red, weights[0]), lanes.multiply_high(green, weights[1]));
-    lanes.add(two, lanes.multiply_high(blue, weights[2]))
 }
 
 /// The channels of one row of a unit.

@@ -244,13 +244,19 @@ const NONE: u8 = 0;
 const SHARED: u8 = 1;
 const MATRIX: u8 = 2;
 
+/// A number for each channel, in vectors.
 #[inline(always)]
-fn spread<L: Pixels>(lanes: L, [r, g, b]: [i16; 3]) -> [L::Vector; 3] {
+pub(in super::super) fn spread<L: Pixels>(lanes: L, [r, g, b]: [i16; 3]) -> [L::Vector; 3] {
     [lanes.splat(r), lanes.splat(g), lanes.splat(b)]
 }
 
+/// The three products, added up in the channels' order.
 #[inline(always)]
-fn weigh<L: Pixels>(lanes: L, value: [L::Vector; 3], weights: &[L::Vector; 3]) -> L::Vector {
+pub(in super::super) fn weigh<L: Pixels>(
+    lanes: L,
+    value: [L::Vector; 3],
+    weights: &[L::Vector; 3],
+) -> L::Vector {
     let red = lanes.multiply_high(value[0], weights[0]);
     let two = lanes.add(red, lanes.multiply_high(value[1], weights[1]));
     lanes.add(two, lanes.multiply_high(value[2], weights[2]))
