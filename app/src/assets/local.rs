@@ -215,14 +215,17 @@ fn in_folder<T>(file: &Path, work: impl Fn(&Path) -> io::Result<T>) -> io::Resul
     let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut attempts_left = FOLDER_ATTEMPTS_MAX;
     loop {
-        let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let done = match work(folder) {
-            Err(error) if missing(&error) => fs::create_dir_all(folder).and(Err(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder).and(Err(error))
+            }
             done => done,
         };
         attempts_left -= 1;
+        // "Exists" is what `create_dir_all` says of a folder that was there and is gone when it looks again.
+        let passing = [io::ErrorKind::NotFound, io::ErrorKind::AlreadyExists];
         match done {
-            Err(error) if missing(&error) && attempts_left > 0 => {}
+            Err(error) if passing.contains(&error.kind()) && attempts_left > 0 => {}
             done => return done,
         }
     }
