@@ -63,6 +63,7 @@ impl<'a> Raster<'a> {
     }
 
     /// Rows, top to bottom, without their gaps.
+    #[inline(always)]
     pub(super) fn row(&mut self, y: usize) -> &mut [u8] {
         &mut self.bytes[y * self.stride..][..self.width * self.channels]
     }

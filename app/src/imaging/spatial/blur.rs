@@ -2,22 +2,17 @@
 //!
 //! Sigma is the standard deviation in pixels, as in `blur()` of the W3C Filter Effects specification; beyond the edge the edge's own pixels are
 //! repeated (a browser takes transparent black, which darkens a photo's rim). The gaussian is computed as such, not as three boxes:
-//! along each row, then across rows, in 16 bits (`convolve`), within 1.5 levels of the exact result at the corners of a chessboard and mostly
-//! within half of one. From [`SIGMA_DIRECT`] on `pyramid` does the same on a smaller picture, within 2 levels.
-//!
-//! Rows blurred along wait in a ring; as soon as those below a row are there, a batch of rows is blurred across, in columns so
-//! narrow that all the rows needed lie in the first cache. Each row may have a sigma of its own, which makes tilt-shift.
+//! across rows, then along them, in 16 bits (`tiles`), within 1.5 levels of the exact result at the corners of a chessboard and mostly
+//! within half of one. From [`SIGMA_DIRECT`] on `pyramid` does the same on a smaller picture, within 2 levels. Each row may have a sigma of its
+//! own, which makes tilt-shift.
 
 use super::super::lanes::Lanes;
-use super::convolve::{BLOCK, FINE, Kernel, SIGMA_MIN, across, along, block, pad};
-use super::pyramid;
-use super::{ROOM, Raster, Row, SpatialFilter, keep_alpha, store_rest};
+use super::convolve::{BLOCK, FINE, Kernel, SIGMA_MIN};
+use super::{ROOM, Raster, SpatialFilter, keep_alpha, store_rest};
+use super::{pyramid, tiles};
 
 /// From this sigma on, a smaller picture is blurred.
 pub(super) const SIGMA_DIRECT: f64 = 10.0;
-
-/// Rows blurred across at a time.
-const BATCH: usize = 8;
 
 /// Gaussian blur.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -121,7 +116,7 @@ impl SpatialFilter for TiltShift {
 
 /// The kernel of each row.
 #[derive(Default)]
-struct Kernels {
+pub(super) struct Kernels {
     kernels: Vec<(f64, Kernel)>,
     of_row: Vec<usize>,
 }
@@ -136,11 +131,11 @@ impl Kernels {
         }
     }
 
-    fn of(&self, y: usize) -> &Kernel {
+    pub fn of(&self, y: usize) -> &Kernel {
         &self.kernels[self.of_row[y]].1
     }
 
-    fn radius_max(&self) -> usize {
+    pub fn radius_max(&self) -> usize {
         self.kernels.iter().map(|(_, kernel)| kernel.radius()).max().unwrap_or(0)
     }
 }
@@ -167,48 +162,8 @@ fn blur<L: Lanes>(lanes: L, raster: &mut Raster<'_>, sigma: f64, finish: Finish)
 #[inline(always)]
 fn rows<L: Lanes>(lanes: L, raster: &mut Raster<'_>, kernels: &Kernels, finish: Finish) {
     match raster.channels {
-        4 => rows_of::<L, 4>(lanes, raster, kernels, finish),
-        _ => rows_of::<L, 3>(lanes, raster, kernels, finish),
-    }
-}
-
-#[inline(always)]
-fn rows_of<L: Lanes, const CHANNELS: usize>(
-    lanes: L,
-    raster: &mut Raster<'_>,
-    kernels: &Kernels,
-    finish: Finish,
-) {
-    let (height, count, reach) = (raster.height, raster.width * CHANNELS, kernels.radius_max());
-    let (before, block) = (reach * CHANNELS, block::<L>());
-    let mut padded = Row::new(before, count + 2 * before + block);
-    let mut ring = Vec::new();
-    for _ in 0..(2 * reach + BATCH).min(height) {
-        ring.push(Row::new(0, count + block));
-    }
-    let mut done = 0;
-    for top in (0..height).step_by(BATCH) {
-        let bottom = (top + BATCH).min(height);
-        while done < (bottom + reach).min(height) {
-            pad(lanes, CHANNELS, before, raster.row(done), padded.numbers());
-            let at = done % ring.len();
-            let out = ring[at].numbers();
-            along(lanes, kernels.of(done), CHANNELS, before, padded.as_slice(), out, count);
-            done += 1;
-        }
-        let row = |at: usize| (top + at).saturating_sub(reach).min(height - 1) % ring.len();
-        let around: Vec<&[i16]> =
-            (0..bottom - top + 2 * reach).map(|at| ring[row(at)].as_slice()).collect();
-        for from in (0..count).step_by(block) {
-            for y in top..bottom {
-                let (kernel, middle) = (kernels.of(y), y - top + reach);
-                let rows = &around[middle - kernel.radius()..=middle + kernel.radius()];
-                // A call between the sums and their use would have them in memory from the first tap on.
-                let bytes = &mut raster.row(y)[from..(from + block).min(count)];
-                let blurred = across(lanes, kernel, rows, from);
-                finish.block::<L, CHANNELS>(lanes, blurred, bytes);
-            }
-        }
+        4 => tiles::blur::<L, 4>(lanes, raster, kernels, finish),
+        _ => tiles::blur::<L, 3>(lanes, raster, kernels, finish),
     }
 }
 
@@ -229,7 +184,7 @@ pub(super) enum Finish {
 impl Finish {
     /// A block of fine blurred values over the bytes it belongs to, of which there may be fewer.
     #[inline(always)]
-    fn block<L: Lanes, const CHANNELS: usize>(
+    pub(super) fn block<L: Lanes, const CHANNELS: usize>(
         self,
         lanes: L,
         blurred: [L::Vector; BLOCK],

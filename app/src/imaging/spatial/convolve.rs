@@ -1,7 +1,12 @@
-//! Symmetric convolution of rows of numbers, along a row and across rows: what all blurs here are made of.
+//! Symmetric convolution in 16 bits, and sums of rows: what all blurs here are made of.
 //!
 //! Values are times 64, so that a pair of them fits 16 bits; coefficients are times 2^15 and add up to exactly that. Each product is rounded
 //! to 1/64 of a level, each coefficient to 2^-15: within 0.2 of a level for every kernel here.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
+)]
 
 use super::super::lanes::Lanes;
 
@@ -11,7 +16,7 @@ pub(super) const FINE: u32 = 6;
 /// Half of a symmetric kernel: the middle coefficient and those to one side, times 2^15.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Kernel {
-    taps: Vec<i16>,
+    pub taps: Vec<i16>,
 }
 
 impl Kernel {
@@ -39,6 +44,83 @@ impl Kernel {
     pub fn radius(&self) -> usize {
         self.taps.len() - 1
     }
+
+    /// The coefficient at this distance, beyond the radius 0.
+    pub fn tap(&self, distance: usize) -> i16 {
+        self.taps.get(distance).copied().unwrap_or(0)
+    }
+}
+
+/// The taps of as many kernels as a vector has lanes, all of the same radius.
+#[derive(Clone, Copy)]
+pub(super) struct LaneTaps<'a> {
+    /// For each distance from the middle one number per lane.
+    pub taps: &'a [i16],
+    pub radius: usize,
+}
+
+impl LaneTaps<'_> {
+    /// For `SIDES` things to be convolved side by side, from the taps at one distance: with `EACH`, every lane has its own kernel; else
+    /// the first has that of `lane`, the second the next lane's and so on.
+    #[inline(always)]
+    fn of<L: Lanes, const SIDES: usize, const EACH: bool>(
+        lanes: L,
+        taps: &[i16],
+        lane: usize,
+    ) -> [L::Vector; SIDES] {
+        if EACH {
+            return [lanes.load(taps); SIDES];
+        }
+        let taps = &taps[lane..lane + SIDES];
+        let mut spread = [lanes.splat(0); SIDES];
+        for side in 0..SIDES {
+            spread[side] = lanes.splat(taps[side]);
+        }
+        spread
+    }
+}
+
+/// Convolves `SIDES` times `VECTORS` vectors with those that lie whole times `VECTORS` before and behind them. The first begins at
+/// `middle`; as for `EACH` and `lane` see [`LaneTaps::of`].
+#[inline(always)]
+pub(super) fn convolved<L: Lanes, const SIDES: usize, const VECTORS: usize, const EACH: bool>(
+    lanes: L,
+    taps: LaneTaps<'_>,
+    lane: usize,
+    numbers: &[i16],
+    middle: usize,
+) -> [[L::Vector; VECTORS]; SIDES] {
+    let (step, all) = (VECTORS * L::COUNT, SIDES * VECTORS * L::COUNT);
+    let reach = taps.radius * step;
+    let here = &numbers[middle..middle + all];
+    // They shrink by a step with each tap: of slices by index, both ends would be checked each time.
+    let mut before = &numbers[middle - reach..middle + all - step];
+    let mut after = &numbers[middle + step..middle + reach + all];
+    let (first, sides) = taps.taps.split_at(L::COUNT);
+    let tap = LaneTaps::of::<L, SIDES, EACH>(lanes, first, lane);
+    let mut sums = [[tap[0]; VECTORS]; SIDES];
+    for side in 0..SIDES {
+        for at in 0..VECTORS {
+            let value = lanes.load(&here[(side * VECTORS + at) * L::COUNT..]);
+            sums[side][at] = lanes.multiply_high(value, tap[side]);
+        }
+    }
+    for tap in sides.chunks_exact(L::COUNT).take(taps.radius) {
+        let tap = LaneTaps::of::<L, SIDES, EACH>(lanes, tap, lane);
+        let (left, right) = (&before[before.len() - all..], &after[..all]);
+        for side in 0..SIDES {
+            for at in 0..VECTORS {
+                let from = (side * VECTORS + at) * L::COUNT;
+                let pair =
+                    lanes.add_wrapping(lanes.load(&left[from..]), lanes.load(&right[from..]));
+                let product = lanes.multiply_high(pair, tap[side]);
+                sums[side][at] = lanes.add_wrapping(sums[side][at], product);
+            }
+        }
+        before = &before[..before.len() - step];
+        after = &after[step..];
+    }
+    sums
 }
 
 /// Sigma at which a gaussian gives its neighbours less than 1/255.
@@ -46,80 +128,6 @@ pub(super) const SIGMA_MIN: f64 = 0.3;
 
 /// Vectors worked on at a time: their sums stay in registers while the taps go by.
 pub(super) const BLOCK: usize = 4;
-
-/// Convolves along a row. `padded` has `before` numbers, at least radius * channels, before the row's first number and as many behind its
-/// last, and room for a block behind that; `out` has the row and room for a block.
-#[inline(always)]
-pub(super) fn along<L: Lanes>(
-    lanes: L,
-    kernel: &Kernel,
-    channels: usize,
-    before: usize,
-    padded: &[i16],
-    out: &mut [i16],
-    count: usize,
-) {
-    let block = BLOCK * L::COUNT;
-    let mut at = 0;
-    while at < count {
-        let middle = before + at;
-        let mut sums = first(lanes, kernel, &padded[middle..middle + block]);
-        for (distance, tap) in kernel.taps.iter().enumerate().skip(1) {
-            let reach = distance * channels;
-            let left = &padded[middle - reach..middle - reach + block];
-            let right = &padded[middle + reach..middle + reach + block];
-            add_pair(lanes, &mut sums, *tap, left, right);
-        }
-        store(lanes, sums, &mut out[at..at + block]);
-        at += block;
-    }
-}
-
-/// Convolves across rows: the numbers from `at` on of the row in the middle of `rows`, which has the radius' rows on either side.
-#[inline(always)]
-pub(super) fn across<L: Lanes>(
-    lanes: L,
-    kernel: &Kernel,
-    rows: &[&[i16]],
-    at: usize,
-) -> [L::Vector; BLOCK] {
-    let block = at..at + BLOCK * L::COUNT;
-    let middle = rows.len() / 2;
-    let mut sums = first(lanes, kernel, &rows[middle][block.clone()]);
-    for (distance, tap) in kernel.taps.iter().enumerate().skip(1) {
-        let above = &rows[middle - distance][block.clone()];
-        let below = &rows[middle + distance][block.clone()];
-        add_pair(lanes, &mut sums, *tap, above, below);
-    }
-    sums
-}
-
-#[inline(always)]
-fn first<L: Lanes>(lanes: L, kernel: &Kernel, middle: &[i16]) -> [L::Vector; BLOCK] {
-    let tap = lanes.splat(kernel.taps[0]);
-    let mut sums = [tap; BLOCK];
-    // By index, here and below: vectors in arrays stay in registers only when all indices are constants after unrolling.
-    for at in 0..BLOCK {
-        sums[at] = lanes.multiply_high(lanes.load(&middle[at * L::COUNT..]), tap);
-    }
-    sums
-}
-
-#[inline(always)]
-fn add_pair<L: Lanes>(
-    lanes: L,
-    sums: &mut [L::Vector; BLOCK],
-    tap: i16,
-    one: &[i16],
-    other: &[i16],
-) {
-    let tap = lanes.splat(tap);
-    for at in 0..BLOCK {
-        let (one, other) = (&one[at * L::COUNT..], &other[at * L::COUNT..]);
-        let pair = lanes.add(lanes.load(one), lanes.load(other));
-        sums[at] = lanes.add(sums[at], lanes.multiply_high(pair, tap));
-    }
-}
 
 /// Numbers of a block.
 #[inline(always)]
@@ -133,27 +141,6 @@ pub(super) fn store<L: Lanes>(lanes: L, sums: [L::Vector; BLOCK], out: &mut [i16
     for at in 0..BLOCK {
         lanes.store(sums[at], &mut out[at * L::COUNT..]);
     }
-}
-
-/// A row of bytes as fine values in the middle of `padded`, its first and last pixel repeated to both sides.
-#[inline(always)]
-pub(super) fn pad<L: Lanes>(
-    lanes: L,
-    channels: usize,
-    before: usize,
-    row: &[u8],
-    padded: &mut [i16],
-) {
-    let end = before + row.len();
-    let mut bytes = row.chunks_exact(L::COUNT);
-    let mut wides = padded[before..end].chunks_exact_mut(L::COUNT);
-    for (bytes, wide) in (&mut bytes).zip(&mut wides) {
-        lanes.store(lanes.shift_left(lanes.widen(bytes), FINE), wide);
-    }
-    for (byte, wide) in bytes.remainder().iter().zip(wides.into_remainder()) {
-        *wide = i16::from(*byte) << FINE;
-    }
-    repeat_ends(channels, before, end, padded);
 }
 
 /// Adds a row to the sums of columns, or takes it away.

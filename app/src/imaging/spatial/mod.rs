@@ -11,6 +11,7 @@ mod convolve;
 mod grain;
 mod pyramid;
 mod sharpen;
+mod tiles;
 mod vignette;
 
 use fearless_simd::Level;
@@ -88,10 +89,12 @@ impl Row {
         Self { numbers, start: if at < LINE { at } else { 0 } }
     }
 
+    #[inline(always)]
     fn as_slice(&self) -> &[i16] {
         &self.numbers[self.start..]
     }
 
+    #[inline(always)]
     fn numbers(&mut self) -> &mut [i16] {
         &mut self.numbers[self.start..]
     }

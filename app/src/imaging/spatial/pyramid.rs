@@ -7,7 +7,7 @@
 
 use super::super::lanes::Lanes;
 use super::blur::{Finish, SIGMA_DIRECT};
-use super::convolve::{FINE, Kernel, across, along, block, change, repeat_ends, store};
+use super::convolve::{BLOCK, FINE, Kernel, block, change, repeat_ends, store};
 use super::{Raster, Row};
 
 /// The small picture: rows of fine values.
@@ -109,6 +109,73 @@ impl Small {
             blurred.push(out);
         }
         self.rows = blurred;
+    }
+}
+
+/// Convolves along a row. `padded` has `before` numbers, at least radius * channels, before the row's first number and as many behind its
+/// last, and room for a block behind that; `out` has the row and room for a block.
+#[inline(always)]
+fn along<L: Lanes>(
+    lanes: L,
+    kernel: &Kernel,
+    channels: usize,
+    before: usize,
+    padded: &[i16],
+    out: &mut [i16],
+    count: usize,
+) {
+    let block = BLOCK * L::COUNT;
+    let mut at = 0;
+    while at < count {
+        let middle = before + at;
+        let mut sums = first(lanes, lanes.splat(kernel.taps[0]), &padded[middle..middle + block]);
+        for (distance, tap) in kernel.taps.iter().enumerate().skip(1) {
+            let reach = distance * channels;
+            let left = &padded[middle - reach..middle - reach + block];
+            let right = &padded[middle + reach..middle + reach + block];
+            add_pair(lanes, &mut sums, lanes.splat(*tap), left, right);
+        }
+        store(lanes, sums, &mut out[at..at + block]);
+        at += block;
+    }
+}
+
+/// Convolves across rows: the numbers from `at` on of the row in the middle of `rows`, which has the radius' rows on either side.
+#[inline(always)]
+fn across<L: Lanes>(lanes: L, kernel: &Kernel, rows: &[&[i16]], at: usize) -> [L::Vector; BLOCK] {
+    let block = at..at + BLOCK * L::COUNT;
+    let middle = rows.len() / 2;
+    let mut sums = first(lanes, lanes.splat(kernel.taps[0]), &rows[middle][block.clone()]);
+    for (distance, tap) in kernel.taps.iter().enumerate().skip(1) {
+        let above = &rows[middle - distance][block.clone()];
+        let below = &rows[middle + distance][block.clone()];
+        add_pair(lanes, &mut sums, lanes.splat(*tap), above, below);
+    }
+    sums
+}
+
+#[inline(always)]
+fn first<L: Lanes>(lanes: L, tap: L::Vector, middle: &[i16]) -> [L::Vector; BLOCK] {
+    let mut sums = [tap; BLOCK];
+    // By index, here and below: vectors in arrays stay in registers only when all indices are constants after unrolling.
+    for at in 0..BLOCK {
+        sums[at] = lanes.multiply_high(lanes.load(&middle[at * L::COUNT..]), tap);
+    }
+    sums
+}
+
+#[inline(always)]
+fn add_pair<L: Lanes>(
+    lanes: L,
+    sums: &mut [L::Vector; BLOCK],
+    tap: L::Vector,
+    one: &[i16],
+    other: &[i16],
+) {
+    for at in 0..BLOCK {
+        let (one, other) = (&one[at * L::COUNT..], &other[at * L::COUNT..]);
+        let pair = lanes.add_wrapping(lanes.load(one), lanes.load(other));
+        sums[at] = lanes.add_wrapping(sums[at], lanes.multiply_high(pair, tap));
     }
 }
 

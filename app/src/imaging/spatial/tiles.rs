@@ -1,0 +1,258 @@
+//! The gaussians' work: bands of as many rows as a vector has lanes, each from left to right in strips.
+//!
+//! Across rows first, where lanes are the bytes of a row. Then the strip is transposed: a vector holds one column of all rows of the band, so that
+//! going along them is the same work as going across, from vectors that begin lines of the cache, and each lane may have a kernel of
+//! its own. Then it is transposed back. What is worked on lies in the first cache: the strip, and the columns that reach into the next one.
+//!
+//! The picture is changed in place: columns are written behind those that are read, and what the band below needs of this one's rows is
+//! saved before.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
+)]
+
+use super::super::lanes::Lanes;
+use super::blur::{Finish, Kernels};
+use super::convolve::{BLOCK, FINE, LaneTaps, block, convolved};
+use super::{ROOM, Raster, Row};
+
+/// Rows, or columns' pixels, that are convolved side by side: with more, AVX2 has no registers for the sums.
+const SIDES: usize = 2;
+
+/// Blurs every row with its kernel.
+#[inline(always)]
+pub(super) fn blur<L: Lanes, const CHANNELS: usize>(
+    lanes: L,
+    raster: &mut Raster<'_>,
+    kernels: &Kernels,
+    finish: Finish,
+) {
+    let (height, count) = (raster.height, raster.width * CHANNELS);
+    let mut tiles = Tiles::new::<L>(kernels.radius_max(), CHANNELS, count);
+    for top in (0..height).step_by(L::COUNT) {
+        let band = Band { top, tall: L::COUNT.min(height - top), kernels };
+        tiles.save(raster, &band);
+        tiles.band::<L, CHANNELS>(lanes, raster, &band, finish);
+    }
+}
+
+/// Rows that are blurred together.
+struct Band<'a> {
+    top: usize,
+    /// How many there are: as many as lanes, but for the last band.
+    tall: usize,
+    kernels: &'a Kernels,
+}
+
+/// What the bands need, used again by each.
+struct Tiles {
+    /// Rows that the widest kernel reaches to either side, and numbers of a row.
+    reach: usize,
+    lead: usize,
+    /// Numbers of a picture's row.
+    count: usize,
+    /// Bytes of rows above the band as they were, each in the place of its number modulo the places.
+    saved: Vec<u8>,
+    places: usize,
+    /// Fine values of the rows of a strip and around them.
+    strip: Row,
+    /// Squares of lanes x lanes numbers, as many as a strip is wide, before and after a transposition.
+    before: Row,
+    after: Row,
+    /// Columns from `lead` before those that are written next on.
+    columns: Row,
+    /// For each distance the tap of every lane.
+    taps: Row,
+}
+
+impl Tiles {
+    fn new<L: Lanes>(reach: usize, channels: usize, count: usize) -> Self {
+        let (lead, block, places) = (reach * channels, block::<L>(), reach + L::COUNT);
+        // Two pixels may reach beyond the block.
+        let squares = || Row::new(0, (block + SIDES * channels) * L::COUNT);
+        Self {
+            reach,
+            lead,
+            count,
+            saved: vec![0; places * count],
+            places,
+            // A row more, for a band with an odd number of them.
+            strip: Row::new(0, (L::COUNT + 2 * reach + SIDES) * block),
+            before: squares(),
+            after: squares(),
+            columns: Row::new(0, (2 * (lead + block) + SIDES * channels) * L::COUNT),
+            taps: Row::new(0, (reach + 1) * L::COUNT),
+        }
+    }
+
+    /// Keeps what the next band needs of this one.
+    fn save(&mut self, raster: &mut Raster<'_>, band: &Band<'_>) {
+        let bottom = band.top + band.tall;
+        if bottom < raster.height {
+            for y in bottom.saturating_sub(self.reach).max(band.top)..bottom {
+                let at = y % self.places * self.count;
+                self.saved[at..at + self.count].copy_from_slice(raster.row(y));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn band<L: Lanes, const CHANNELS: usize>(
+        &mut self,
+        lanes: L,
+        raster: &mut Raster<'_>,
+        band: &Band<'_>,
+        finish: Finish,
+    ) {
+        let (count, lead, block) = (self.count, self.lead, block::<L>());
+        let radius = self.spread::<L>(band);
+        let mut read = 0;
+        for from in (0..count).step_by(block) {
+            while read < count.min(from + block + lead) {
+                self.strip(lanes, raster, band, radius, read);
+                self.append(lanes, lead + read - from);
+                read += block;
+            }
+            let columns = self.columns.numbers();
+            if from == 0 {
+                for column in (0..lead).rev() {
+                    copy_column::<L>(columns, column + CHANNELS, column);
+                }
+            }
+            for column in lead + count - from..2 * lead + block.min(count - from) {
+                copy_column::<L>(columns, column - CHANNELS, column);
+            }
+            self.along::<L, CHANNELS>(lanes, radius);
+            for row in 0..band.tall {
+                let bytes = &mut raster.row(band.top + row)[from..count.min(from + block)];
+                let mut blurred = [lanes.splat(0); BLOCK];
+                for number in 0..BLOCK {
+                    let at = (number * L::COUNT + row) * L::COUNT;
+                    blurred[number] = lanes.load(&self.after.as_slice()[at..]);
+                }
+                finish.block::<L, CHANNELS>(lanes, blurred, bytes);
+            }
+            let kept = (lead + read).saturating_sub(from + block);
+            let columns = self.columns.numbers();
+            for column in 0..kept {
+                let vector = lanes.load(&columns[(column + block) * L::COUNT..]);
+                lanes.store(vector, &mut columns[column * L::COUNT..]);
+            }
+        }
+    }
+
+    /// The taps of the band's rows, lane by lane. Returns how far the widest kernel among them reaches.
+    #[inline(always)]
+    fn spread<L: Lanes>(&mut self, band: &Band<'_>) -> usize {
+        let taps = self.taps.numbers();
+        let mut radius = 0;
+        for lane in 0..band.tall {
+            radius = radius.max(band.kernels.of(band.top + lane).radius());
+        }
+        for lane in 0..band.tall {
+            let kernel = band.kernels.of(band.top + lane);
+            for distance in 0..=radius {
+                taps[distance * L::COUNT + lane] = kernel.tap(distance);
+            }
+        }
+        radius
+    }
+
+    /// The rows of a strip, and those around them, blurred across: squares whose rows are rows of the band.
+    #[inline(always)]
+    fn strip<L: Lanes>(
+        &mut self,
+        lanes: L,
+        raster: &mut Raster<'_>,
+        band: &Band<'_>,
+        radius: usize,
+        from: usize,
+    ) {
+        let (block, to) = (block::<L>(), self.count.min(from + block::<L>()));
+        for (at, row) in
+            self.strip.numbers().chunks_exact_mut(block).take(band.tall + 2 * radius).enumerate()
+        {
+            let y = (band.top + at).saturating_sub(radius).min(raster.height - 1);
+            let bytes = if y < band.top {
+                &self.saved[y % self.places * self.count..][..self.count]
+            } else {
+                &*raster.row(y)
+            };
+            lanes.fetch(&bytes[to..self.count.min(to + block)]);
+            widen(lanes, &bytes[from..to], row);
+        }
+        let taps = LaneTaps { taps: self.taps.as_slice(), radius };
+        let (strip, before) = (self.strip.as_slice(), self.before.numbers());
+        for row in (0..band.tall).step_by(SIDES) {
+            let middle = (radius + row) * block;
+            let sums = convolved::<L, SIDES, BLOCK, false>(lanes, taps, row, strip, middle);
+            for side in 0..SIDES {
+                for number in 0..BLOCK {
+                    let at = (number * L::COUNT + row + side) * L::COUNT;
+                    lanes.store(sums[side][number], &mut before[at..]);
+                }
+            }
+        }
+    }
+
+    /// Transposes the strip's squares to the columns, from this one on.
+    #[inline(always)]
+    fn append<L: Lanes>(&mut self, lanes: L, column: usize) {
+        let columns = &mut self.columns.numbers()[column * L::COUNT..];
+        let square = L::COUNT * L::COUNT;
+        let squares = self.before.as_slice().chunks_exact(square).take(BLOCK);
+        for (rows, columns) in squares.zip(columns.chunks_exact_mut(square)) {
+            lanes.transpose(rows, columns);
+        }
+    }
+
+    /// Blurs the columns along the band's rows, and transposes them back.
+    #[inline(always)]
+    fn along<L: Lanes, const CHANNELS: usize>(&mut self, lanes: L, radius: usize) {
+        let taps = LaneTaps { taps: self.taps.as_slice(), radius };
+        let (columns, sums_to) = (self.columns.as_slice(), self.before.numbers());
+        for column in (0..block::<L>()).step_by(SIDES * CHANNELS) {
+            let middle = (self.lead + column) * L::COUNT;
+            let sums = convolved::<L, SIDES, CHANNELS, true>(lanes, taps, 0, columns, middle);
+            for side in 0..SIDES {
+                for number in 0..CHANNELS {
+                    let at = (column + side * CHANNELS + number) * L::COUNT;
+                    lanes.store(sums[side][number], &mut sums_to[at..]);
+                }
+            }
+        }
+        let square = L::COUNT * L::COUNT;
+        let squares = self.before.as_slice().chunks_exact(square).take(BLOCK);
+        for (columns, rows) in squares.zip(self.after.numbers().chunks_exact_mut(square)) {
+            lanes.transpose(columns, rows);
+        }
+    }
+}
+
+#[inline(always)]
+fn copy_column<L: Lanes>(columns: &mut [i16], from: usize, to: usize) {
+    columns.copy_within(from * L::COUNT..(from + 1) * L::COUNT, to * L::COUNT);
+}
+
+/// Bytes as fine values. There may be fewer than a strip has; behind them is room for a vector.
+#[inline(always)]
+fn widen<L: Lanes>(lanes: L, bytes: &[u8], fine: &mut [i16]) {
+    if bytes.len() == fine.len() {
+        for at in 0..BLOCK {
+            let value = lanes.widen(&bytes[at * L::COUNT..(at + 1) * L::COUNT]);
+            lanes.store(lanes.shift_left(value, FINE), &mut fine[at * L::COUNT..]);
+        }
+        return;
+    }
+    let mut bytes = bytes.chunks_exact(L::COUNT);
+    let mut vectors = fine.chunks_exact_mut(L::COUNT);
+    for (bytes, fine) in (&mut bytes).zip(&mut vectors) {
+        lanes.store(lanes.shift_left(lanes.widen(bytes), FINE), fine);
+    }
+    if let (rest, Some(fine)) = (bytes.remainder(), vectors.next()) {
+        let mut padded = [0; ROOM];
+        padded[..rest.len()].copy_from_slice(rest);
+        lanes.store(lanes.shift_left(lanes.widen(&padded), FINE), fine);
+    }
+}
