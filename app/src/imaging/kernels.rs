@@ -21,7 +21,7 @@ mod x86;
 use fearless_simd::Level;
 
 use self::lanes::run;
-use super::lanes::{multiply_high, with_lanes};
+use super::lanes::{Lanes, fetch_ahead, multiply_high, with_lanes};
 use super::raster::Raster;
 
 /// The instruction sets that this machine has and the kernels treat differently, best first, with their names.
@@ -105,7 +105,7 @@ impl Program {
     /// The fast twin with the instructions of `level`, so that benches and tests can compare them.
     pub fn apply_with(&self, level: Level, raster: &mut Raster<'_>) {
         if self.is_negative {
-            fearless_simd::dispatch!(level, _simd => negate(raster));
+            with_lanes!(level, lanes => negate(lanes, raster));
         } else if self.steps(raster.channels).next().is_some() {
             with_lanes!(level, lanes => run(lanes, self.steps(raster.channels), raster));
         }
@@ -146,20 +146,28 @@ impl Program {
 
 /// 255 less each byte, but for those of alpha.
 #[inline(always)]
-fn negate(raster: &mut Raster<'_>) {
+fn negate<L: Lanes>(lanes: L, raster: &mut Raster<'_>) {
     let channels = raster.channels;
-    for piece in raster.pieces() {
-        if channels == 4 {
-            for pixel in piece.as_chunks_mut::<4>().0 {
-                *pixel = (u32::from_le_bytes(*pixel) ^ 0x00FF_FFFF).to_le_bytes();
+    for mut piece in raster.pieces() {
+        while !piece.is_empty() {
+            let (part, rest) = piece.split_at_mut(NEGATED_BYTES.min(piece.len()));
+            fetch_ahead(lanes, rest, NEGATED_BYTES);
+            if channels == 4 {
+                for pixel in part.as_chunks_mut::<4>().0 {
+                    *pixel = (u32::from_le_bytes(*pixel) ^ 0x00FF_FFFF).to_le_bytes();
+                }
+            } else {
+                for byte in part {
+                    *byte = !*byte;
+                }
             }
-        } else {
-            for byte in piece {
-                *byte = !*byte;
-            }
+            piece = rest;
         }
     }
 }
+
+/// Bytes that are negated between two fetches: whole lines of the cache, and whole pixels of four.
+const NEGATED_BYTES: usize = 256;
 
 /// A byte as a channel: 0 to 32,767 for 0 to 255.
 #[inline(always)]

@@ -68,6 +68,15 @@ impl<'a> Raster<'a> {
         &mut self.bytes[y * self.stride..][..self.width * self.channels]
     }
 
+    /// A row, and all that lies below it, gaps included: nothing for the last row.
+    #[inline(always)]
+    pub(super) fn row_and_rest(&mut self, y: usize) -> (&mut [u8], &[u8]) {
+        let rows = &mut self.bytes[y * self.stride..];
+        let (row, rest) = rows.split_at_mut(self.stride.min(rows.len()));
+        let rest = if y + 1 < self.height { rest } else { &mut [] };
+        (&mut row[..self.width * self.channels], rest)
+    }
+
     /// The longest pieces without gaps: all the bytes where there are none, else row after row.
     pub(super) fn pieces(&mut self) -> impl Iterator<Item = &mut [u8]> {
         let row = self.width * self.channels;

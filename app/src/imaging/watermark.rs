@@ -41,8 +41,8 @@ const MARKS_MAX: usize = 12;
 /// The last ones used, the latest at the end.
 static MARKS: Mutex<Vec<Arc<Mark>>> = Mutex::new(Vec::new());
 
-/// How many rows below the one that is marked are fetched into the cache.
-const ROWS_AHEAD: usize = 8;
+/// How many rows below the one that is marked what comes next is fetched.
+const ROWS_AHEAD: usize = 2;
 
 /// Where a picture is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,7 +81,7 @@ pub fn draw_with(level: Level, picture: &mut RgbImage, watermark: Watermark) {
             let margin = band * 0.35;
             let left = (width - mark.width as f32 - margin).max(0.0) as usize;
             let top = (height - mark.height as f32 - margin).max(0.0) as usize;
-            with_lanes!(level, lanes => mark.stamp(lanes, &mut Raster::of(picture), left, top));
+            with_lanes!(level, lanes => mark.stamp(lanes, &mut Raster::of(picture), std::iter::once(left), top));
         }
         Watermark::Tiled => {
             let mark = Mark::of(band, TILE_OPACITY);
@@ -101,7 +101,7 @@ struct Mark {
     height: usize,
     /// For each byte, times 32,768.
     keeps: Vec<i16>,
-    /// For each byte, times 64.
+    /// For each byte, times 64, and half of that for rounding.
     adds: Vec<i16>,
 }
 
@@ -132,7 +132,7 @@ impl Mark {
                 let added =
                     BAND_COLOUR[channel] * band * (1.0 - stroke) + STROKE_COLOUR[channel] * stroke;
                 mark.keeps.push(((1.0 - band) * (1.0 - stroke) * 32_767.0).round() as i16);
-                mark.adds.push((added * 64.0).round() as i16);
+                mark.adds.push((added * 64.0).round() as i16 + 32);
             }
         }
         // Room for the last vector.
@@ -147,45 +147,59 @@ impl Mark {
         let (width, height) = raster.size();
         for (row, top) in (steps.0 / 4..height).step_by(steps.0.max(1)).enumerate() {
             let shift = if row % 2 == 0 { steps.1 / 4 } else { steps.1 / 4 + steps.1 / 2 };
-            for left in (shift..width).step_by(steps.1.max(1)) {
-                self.stamp(lanes, raster, left, top);
-            }
+            self.stamp(lanes, raster, (shift..width).step_by(steps.1.max(1)), top);
         }
     }
 
-    /// Once, with its top left corner there; what lies beyond the picture is cut off.
+    /// Side by side, with their top left corners there; what lies beyond the picture is cut off. Row by row through all of them: a row of the
+    /// mark stays in the first cache, and the picture's memory is gone through in its order.
     #[inline(always)]
-    fn stamp<L: Lanes>(&self, lanes: L, raster: &mut Raster<'_>, left: usize, top: usize) {
+    fn stamp<L: Lanes>(
+        &self,
+        lanes: L,
+        raster: &mut Raster<'_>,
+        lefts: impl Iterator<Item = usize> + Clone,
+        top: usize,
+    ) {
         let (width, height) = raster.size();
-        let count = 3 * self.width.min(width - left);
         for y in 0..self.height.min(height - top) {
-            // A mark is many short pieces far apart, which processors do not foresee.
-            let ahead = (top + y + ROWS_AHEAD).min(height - 1);
-            lanes.fetch(&raster.row(ahead)[3 * left..][..count]);
-            let from = 3 * y * self.width;
-            let mut bytes = raster.row(top + y)[3 * left..][..count].chunks_exact_mut(L::COUNT);
-            let keeps = self.keeps[from..].chunks_exact(L::COUNT);
-            let adds = self.adds[from..].chunks_exact(L::COUNT);
-            let mut inks = keeps.zip(adds);
-            for (bytes, inks) in (&mut bytes).zip(&mut inks) {
-                lanes.narrow(inked(lanes, inks, bytes), bytes);
-            }
-            let rest = bytes.into_remainder();
-            let mut padded = [0; ROOM];
-            padded[..rest.len()].copy_from_slice(rest);
-            if let Some(inks) = inks.next() {
-                store_rest(lanes, inked(lanes, inks, &padded), rest);
+            let inks = 3 * y * self.width..3 * (y + 1) * self.width + ROOM;
+            let (keeps, adds) = (&self.keeps[inks.clone()], &self.adds[inks]);
+            for left in lefts.clone() {
+                let bytes = 3 * left..3 * (left + self.width).min(width);
+                // A mark is many short pieces far apart, which processors do not foresee.
+                let ahead = (top + y + ROWS_AHEAD).min(height - 1);
+                lanes.fetch(&raster.row(ahead)[bytes.clone()]);
+                ink(lanes, keeps, adds, &mut raster.row(top + y)[bytes]);
             }
         }
     }
 }
 
+/// Some bytes of a row under the first of a row of the mark, of which there is a vector more.
 #[inline(always)]
-fn inked<L: Lanes>(lanes: L, (keeps, adds): (&[i16], &[i16]), bytes: &[u8]) -> L::Vector {
+fn ink<L: Lanes>(lanes: L, keeps: &[i16], adds: &[i16], bytes: &mut [u8]) {
+    let Some(last) = bytes.len().checked_sub(L::COUNT) else {
+        let mut padded = [0; ROOM];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        store_rest(lanes, inked(lanes, keeps, adds, &padded), bytes);
+        return;
+    };
+    // The last vector reaches back into the one before it, and so is read before that one is written.
+    let inked_last = inked(lanes, &keeps[last..], &adds[last..], &bytes[last..]);
+    let keeps = keeps.chunks_exact(L::COUNT);
+    let adds = adds.chunks_exact(L::COUNT);
+    for ((bytes, keeps), adds) in bytes.chunks_exact_mut(L::COUNT).zip(keeps).zip(adds) {
+        lanes.narrow(inked(lanes, keeps, adds, bytes), bytes);
+    }
+    lanes.narrow(inked_last, &mut bytes[last..]);
+}
+
+#[inline(always)]
+fn inked<L: Lanes>(lanes: L, keeps: &[i16], adds: &[i16], bytes: &[u8]) -> L::Vector {
     let fine = lanes.shift_left(lanes.widen(bytes), 6);
     let kept = lanes.multiply_high(fine, lanes.load(keeps));
-    let sum = lanes.add(lanes.add(kept, lanes.load(adds)), lanes.splat(32));
-    lanes.shift_right(sum, 6)
+    lanes.shift_right(lanes.add(kept, lanes.load(adds)), 6)
 }
 
 type Point = (f32, f32);

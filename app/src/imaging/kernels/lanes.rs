@@ -8,7 +8,7 @@
     reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
 )]
 
-use super::super::lanes::{Lanes, Plain};
+use super::super::lanes::{Lanes, Plain, fetch_ahead};
 use super::super::raster::Raster;
 use super::{FixedStep, Sums, Weights};
 
@@ -289,11 +289,14 @@ fn piece_of<const CHANNELS: usize, L: Pixels>(
     steps: &[Prepared<'_, L::Vector>],
     pixels: &mut [u8],
 ) {
-    let mut units = pixels.chunks_exact_mut(CHANNELS * 2 * L::COUNT);
-    for unit in &mut units {
+    let size = CHANNELS * 2 * L::COUNT;
+    let mut rest = pixels;
+    while rest.len() >= size {
+        let (unit, more) = rest.split_at_mut(size);
+        fetch_ahead(lanes, more, size);
         one::<CHANNELS, L>(lanes, steps, unit);
+        rest = more;
     }
-    let rest = units.into_remainder();
     if rest.is_empty() {
         return;
     }

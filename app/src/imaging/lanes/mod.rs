@@ -10,6 +10,17 @@ mod x86;
 #[cfg(target_arch = "x86_64")]
 pub(super) use self::x86::{operation, quarters};
 
+/// How many bytes before they are needed bytes are fetched, by kernels that go through memory faster than processors look ahead.
+const FETCH_AHEAD: usize = 12 * 1_024;
+
+/// Fetches `count` bytes of what lies before a kernel, far enough away that they will have come when they are needed.
+#[inline(always)]
+pub fn fetch_ahead<L: Lanes>(lanes: L, rest: &[u8], count: usize) {
+    if let Some(bytes) = rest.get(FETCH_AHEAD..FETCH_AHEAD + count) {
+        lanes.fetch(bytes);
+    }
+}
+
 /// One instruction set's vectors of [`Lanes::COUNT`] 16-bit numbers.
 pub trait Lanes: Copy {
     /// Numbers in a vector.

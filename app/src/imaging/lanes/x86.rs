@@ -55,6 +55,10 @@ operation!(left_512, Avx512, (a: __m512i, bits: u32) -> __m512i, {
 operation!(right_512, Avx512, (a: __m512i, bits: u32) -> __m512i, {
     _mm512_srl_epi16(a, _mm_cvtsi32_si128(bits as i32))
 });
+operation!(bytes_512, Avx512, (a: __m512i) -> [__m512i; 2], {
+    let zero = _mm512_setzero_si512();
+    [_mm512_unpacklo_epi8(a, zero), _mm512_unpackhi_epi8(a, zero)]
+});
 operation!(weigh_512, Avx512, (a: __m512i, b: __m512i, weights: i16) -> [__m512i; 2], {
     let weights = _mm512_set1_epi16(weights);
     [_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b)]
@@ -93,6 +97,10 @@ operation!(left_256, Avx2, (a: __m256i, bits: u32) -> __m256i, {
 });
 operation!(right_256, Avx2, (a: __m256i, bits: u32) -> __m256i, {
     _mm256_srl_epi16(a, _mm_cvtsi32_si128(bits as i32))
+});
+operation!(bytes_256, Avx2, (a: __m256i) -> [__m256i; 2], {
+    let zero = _mm256_setzero_si256();
+    [_mm256_unpacklo_epi8(a, zero), _mm256_unpackhi_epi8(a, zero)]
 });
 operation!(weigh_256, Avx2, (a: __m256i, b: __m256i, weights: i16) -> [__m256i; 2], {
     let weights = _mm256_set1_epi16(weights);
@@ -193,7 +201,7 @@ fn fetch(bytes: &[u8]) {
 macro_rules! lanes {
     ($token:ident, $count:literal, $vector:ty, $numbers:ident, $bytes:ident, $double:ident,
      $splat:ident, $widen:ident, $narrow:ident, $left:ident, $right:ident, $select:ident,
-     $weigh:ident, $join:ident, $turn:ident, $parts:ident,
+     $numbered:ident, $weigh:ident, $join:ident, $turn:ident, $parts:ident,
      $($method:ident = $pair:ident),* $(,)?) => {
         impl Lanes for $token {
             const COUNT: usize = $count;
@@ -256,6 +264,9 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn weigh<const A: i8, const B: i8>(self, a: $vector, b: $vector) -> [$vector; 2] {
+                if A == 1 && B == 0 {
+                    return $numbered(self, a);
+                }
                 $weigh(self, a, b, i16::from_le_bytes([A as u8, B as u8]))
             }
 
@@ -319,6 +330,7 @@ lanes!(
     left_512,
     right_512,
     select_512,
+    bytes_512,
     weigh_512,
     join_512,
     turn_512,
@@ -347,6 +359,7 @@ lanes!(
     left_256,
     right_256,
     select_256,
+    bytes_256,
     weigh_256,
     join_256,
     turn_256,

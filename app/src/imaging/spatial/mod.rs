@@ -76,29 +76,30 @@ fn keep_alpha<L: Lanes, const CHANNELS: usize>(
 
 /// A row of ours: numbers with room for a vector behind them, of which the one at `aligned` begins a line of the cache, so that vectors
 /// from there on do not lie across two lines.
-struct Row {
-    numbers: Vec<i16>,
+struct Row<N = i16> {
+    numbers: Vec<N>,
     start: usize,
 }
 
-impl Row {
+impl<N: Copy + Default> Row<N> {
     fn new(aligned: usize, count: usize) -> Self {
-        let numbers = vec![0; count + ROOM + LINE];
-        let at = numbers[aligned..].as_ptr().align_offset(2 * LINE);
+        let line = LINE / size_of::<N>();
+        let numbers = vec![N::default(); count + ROOM + line];
+        let at = numbers[aligned..].as_ptr().align_offset(LINE);
         // `align_offset` may have no answer; any start is right, if slower.
-        Self { numbers, start: if at < LINE { at } else { 0 } }
+        Self { numbers, start: if at < line { at } else { 0 } }
     }
 
     #[inline(always)]
-    fn as_slice(&self) -> &[i16] {
+    fn as_slice(&self) -> &[N] {
         &self.numbers[self.start..]
     }
 
     #[inline(always)]
-    fn numbers(&mut self) -> &mut [i16] {
+    fn numbers(&mut self) -> &mut [N] {
         &mut self.numbers[self.start..]
     }
 }
 
-/// 16-bit numbers in a line of the cache.
-const LINE: usize = 32;
+/// Bytes in a line of the cache.
+const LINE: usize = 64;

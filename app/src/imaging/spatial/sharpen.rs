@@ -4,16 +4,11 @@
 //! kernel 0 -1 0 / -1 5 -1 / 0 -1 0 of image programs. The difference is at most 1020, so that times 32 it fits 16 bits: the product with
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
 //!
-//! A strip of a band of rows is copied while the strip after it is fetched, and then sharpened from the copies: the copies, and the rows that are
-//! written, lie in the first cache then, and the memory is never waited for. (Row by row, a row was written after the cache had lost it.)
+//! A row is written while the row below it is read and copied: three copies, of the row above, of the row itself and of the row below, take turns
+//! and stay in the first cache. What will be read is fetched long before.
 
-use super::super::lanes::Lanes;
-use super::{ROOM, Raster, SpatialFilter};
-
-/// Rows of a band.
-const BAND: usize = 16;
-/// Bytes of a row in a strip: whole vectors, and with four channels whole pixels, so that alpha has the same places in all vectors.
-const STRIP: usize = 512;
+use super::super::lanes::{Lanes, fetch_ahead};
+use super::{ROOM, Raster, Row, SpatialFilter};
 
 /// The filter at one amount.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,29 +28,27 @@ impl Sharpen {
     }
 
     #[inline(always)]
-    fn bands<L: Lanes, const CHANNELS: usize>(&self, lanes: L, raster: &mut Raster<'_>) {
+    fn rows<L: Lanes, const CHANNELS: usize>(&self, lanes: L, raster: &mut Raster<'_>) {
         let (count, height) = (raster.width * CHANNELS, raster.height);
         let factors = self.factors::<L, CHANNELS>(lanes);
-        let mut copies = [[0; COPY]; BAND + 2];
-        // The row above this band and the one above the next, as they were.
-        let (mut above, mut next) = (raster.row(0).to_vec(), vec![0; count]);
-        for top in (0..height).step_by(BAND) {
-            let rows = BAND.min(height - top);
-            // The row below the band is copied as well, where there is one.
-            let last = (rows + 1).min(height - top);
-            next.copy_from_slice(raster.row(top + rows - 1));
-            for from in (0..count).step_by(STRIP) {
-                copy::<L, CHANNELS>(lanes, &above, from, &mut copies[0]);
-                for (y, kept) in (top..top + last).zip(&mut copies[1..]) {
-                    copy::<L, CHANNELS>(lanes, raster.row(y), from, kept);
-                }
-                for y in 1..=rows {
-                    let three = [&copies[y - 1], &copies[y], &copies[(y + 1).min(last)]];
-                    let row = &mut raster.row(top + y - 1)[from..count.min(from + STRIP)];
-                    sharpen::<L, CHANNELS>(lanes, factors, three, row);
-                }
+        let copy = || Row::<u8>::new(START, START + count + 2 * ROOM);
+        let (mut above, mut here, mut below) = (copy(), copy(), copy());
+        here.numbers()[START..START + count].copy_from_slice(raster.row(0));
+        repeat_ends(CHANNELS, START, count, here.numbers());
+        above.numbers()[..START + count].copy_from_slice(&here.as_slice()[..START + count]);
+        for y in 0..height {
+            let (row, rest) = raster.row_and_rest(y);
+            let copies = [above.as_slice(), here.as_slice()];
+            if rest.is_empty() {
+                let last = &copies[1][START..];
+                sharpen::<L, CHANNELS, false>(lanes, factors, copies, last, &mut [], row);
+            } else {
+                let to = &mut below.numbers()[START..];
+                sharpen::<L, CHANNELS, true>(lanes, factors, copies, rest, to, row);
+                repeat_ends(CHANNELS, START, count, below.numbers());
             }
-            std::mem::swap(&mut above, &mut next);
+            std::mem::swap(&mut above, &mut here);
+            std::mem::swap(&mut here, &mut below);
         }
     }
 
@@ -73,50 +66,51 @@ impl Sharpen {
     }
 }
 
-/// Where a strip begins in its copy: after the pixel before it, at the beginning of a line of the cache when the copy begins there.
+/// Where a row begins in its copy: after the pixel before it, at the beginning of a line of the cache.
 const START: usize = 64;
-/// A strip, the pixel before it, the pixel after it and room for a vector that begins there.
-const COPY: usize = START + STRIP + 2 * ROOM;
 
-/// A strip of a row with a pixel more at either end: that of the strip before, which may be overwritten in the row and is still in the copy,
-/// and that of the strip after; beyond the row its first and last pixel. What comes next in the row is fetched meanwhile.
+/// Repeats the first and the last pixel beyond the row.
 #[inline(always)]
-fn copy<L: Lanes, const CHANNELS: usize>(lanes: L, row: &[u8], from: usize, copy: &mut [u8; COPY]) {
-    let end = row.len().min(from + STRIP);
-    lanes.fetch(&row[end..row.len().min(end + STRIP)]);
-    match from {
-        0 => copy[START - CHANNELS..START].copy_from_slice(&row[..CHANNELS]),
-        _ => copy.copy_within(START + STRIP - CHANNELS..START + STRIP, START - CHANNELS),
-    }
-    let after = START + end - from;
-    copy[START..after].copy_from_slice(&row[from..end]);
-    for (at, byte) in (end..).zip(&mut copy[after..after + CHANNELS]) {
-        // A strip may end within a pixel.
-        *byte = row[if at < row.len() { at } else { at - CHANNELS }];
-    }
+fn repeat_ends(channels: usize, start: usize, count: usize, copy: &mut [u8]) {
+    copy.copy_within(start..start + channels, start - channels);
+    copy.copy_within(start + count - channels..start + count, start + count);
 }
 
-/// A strip of a row from the copies of the one above, itself and the one below.
+/// A row from its copy, that of the row above and the row below, with which `rest` begins and which is copied with `COPY`.
 #[inline(always)]
-fn sharpen<L: Lanes, const CHANNELS: usize>(
+fn sharpen<L: Lanes, const CHANNELS: usize, const COPY: bool>(
     lanes: L,
     factors: [L::Vector; 2],
-    [above, here, below]: [&[u8; COPY]; 3],
+    [above, here]: [&[u8]; 2],
+    rest: &[u8],
+    copy: &mut [u8],
     out: &mut [u8],
 ) {
+    let size = 2 * L::COUNT;
+    let mut belows = rest[..out.len()].chunks_exact(size);
+    let mut outs = out.chunks_exact_mut(size);
     let mut at = START;
-    let mut outs = out.chunks_exact_mut(2 * L::COUNT);
-    for out in &mut outs {
+    for (out, below) in (&mut outs).zip(&mut belows) {
+        fetch_ahead(lanes, &rest[at - START..], size);
+        let below = lanes.load_bytes(below);
+        if COPY {
+            lanes.store_bytes(below, &mut copy[at - START..]);
+        }
         let around = around::<L, CHANNELS>(lanes, above, here, below, at);
         lanes.store_bytes(sharpened(lanes, factors, around), out);
-        at += 2 * L::COUNT;
+        at += size;
     }
-    let rest = outs.into_remainder();
-    if !rest.is_empty() {
-        let around = around::<L, CHANNELS>(lanes, above, here, below, at);
+    let (below, out) = (belows.remainder(), outs.into_remainder());
+    if !out.is_empty() {
         let mut bytes = [0; ROOM];
+        bytes[..below.len()].copy_from_slice(below);
+        let below = lanes.load_bytes(&bytes);
+        if COPY {
+            lanes.store_bytes(below, &mut copy[at - START..]);
+        }
+        let around = around::<L, CHANNELS>(lanes, above, here, below, at);
         lanes.store_bytes(sharpened(lanes, factors, around), &mut bytes);
-        rest.copy_from_slice(&bytes[..rest.len()]);
+        out.copy_from_slice(&bytes[..out.len()]);
     }
 }
 
@@ -124,15 +118,15 @@ fn sharpen<L: Lanes, const CHANNELS: usize>(
 #[inline(always)]
 fn around<L: Lanes, const CHANNELS: usize>(
     lanes: L,
-    above: &[u8; COPY],
-    here: &[u8; COPY],
-    below: &[u8; COPY],
+    above: &[u8],
+    here: &[u8],
+    below: L::Bytes,
     at: usize,
 ) -> [L::Bytes; 5] {
     [
         lanes.load_bytes(&here[at..]),
         lanes.load_bytes(&above[at..]),
-        lanes.load_bytes(&below[at..]),
+        below,
         lanes.load_bytes(&here[at - CHANNELS..]),
         lanes.load_bytes(&here[at + CHANNELS..]),
     ]
@@ -147,10 +141,10 @@ fn sharpened<L: Lanes>(
     let plain = lanes.weigh::<1, 0>(middle, middle);
     let middle_up = lanes.weigh::<4, -1>(middle, up);
     let down_left = lanes.weigh::<-1, -1>(down, left);
-    let right = lanes.weigh::<-1, 0>(right, right);
+    let right = lanes.weigh::<1, 0>(right, right);
     let mut halves = plain;
     for half in 0..2 {
-        let difference = lanes.add(lanes.add(middle_up[half], down_left[half]), right[half]);
+        let difference = lanes.subtract(lanes.add(middle_up[half], down_left[half]), right[half]);
         let moved = lanes.multiply_high(lanes.shift_left(difference, 5), factors[half]);
         halves[half] = lanes.add(plain[half], moved);
     }
@@ -164,8 +158,8 @@ impl SpatialFilter for Sharpen {
             return;
         }
         match raster.channels {
-            4 => self.bands::<L, 4>(lanes, raster),
-            _ => self.bands::<L, 3>(lanes, raster),
+            4 => self.rows::<L, 4>(lanes, raster),
+            _ => self.rows::<L, 3>(lanes, raster),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! edge to be seen. In 16-bit fixed point: r^2 is the sum of a number for the column and one for the row, its square and the product with the
 //! strength are high halves of 16-bit products, which vector units have as one instruction. Within one level of the exact result.
 
-use super::super::lanes::Lanes;
+use super::super::lanes::{Lanes, fetch_ahead};
 use super::{ROOM, Raster, SpatialFilter, keep_alpha, store_rest};
 
 /// The filter at one strength.
@@ -32,28 +32,30 @@ impl SpatialFilter for Vignette {
         let across = shares(width, height, width * channels + ROOM, channels);
         let down = shares(height, width, height, 1);
         for (y, down) in down.into_iter().enumerate() {
-            lanes.fetch(raster.row((y + 1).min(height - 1)));
+            let (row, rest) = raster.row_and_rest(y);
             match channels {
-                4 => self.row::<L, 4>(lanes, raster.row(y), &across, down),
-                _ => self.row::<L, 3>(lanes, raster.row(y), &across, down),
+                4 => self.row::<L, 4>(lanes, row, rest, &across, down),
+                _ => self.row::<L, 3>(lanes, row, rest, &across, down),
             }
         }
     }
 }
 
 impl Vignette {
-    /// A row whose share is `down`.
+    /// A row whose share is `down`, above the rest.
     #[inline(always)]
     fn row<L: Lanes, const CHANNELS: usize>(
         &self,
         lanes: L,
         row: &mut [u8],
+        rest: &[u8],
         across: &[i16],
         down: i16,
     ) {
         let mut chunks = row.chunks_exact_mut(L::COUNT);
         let mut shares = across.chunks_exact(L::COUNT);
-        for (bytes, across) in (&mut chunks).zip(&mut shares) {
+        for ((at, bytes), across) in (&mut chunks).enumerate().zip(&mut shares) {
+            fetch_ahead(lanes, rest.get(at * L::COUNT..).unwrap_or_default(), L::COUNT);
             lanes.narrow(self.darken::<L, CHANNELS>(lanes, bytes, across, down), bytes);
         }
         let rest = chunks.into_remainder();
