@@ -11,6 +11,12 @@ pub(super) trait Symbols {
     fn begin(&self) -> Self::State;
     /// A symbol of one of the four codes, and the bits that follow it: as many as its low half says.
     fn symbol(&mut self, state: Self::State, code: usize, symbol: u32, bits: u32) -> Self::State;
+    /// So many zeros, at most 15, and a number that is none.
+    #[inline(always)]
+    fn run(&mut self, state: Self::State, code: usize, zeros: u32, value: i32) -> Self::State {
+        let (bits, written) = number(value);
+        self.symbol(state, code, zeros << 4 | bits, written)
+    }
     /// After a block.
     fn end(&mut self, state: Self::State);
     /// Moves what has become whole bytes to `out`; to be called after at most 24 blocks.
@@ -40,10 +46,15 @@ impl Symbols for Occurrences {
 /// Room for the bits of a unit's blocks and more: 4 MCUs of 6 blocks, of at most 64 symbols of 26 bits.
 const SCRATCH: usize = 8_192;
 
+/// Numbers from minus half of it to under half of it are small.
+const SMALL: usize = 64;
+
 /// Makes bytes of bits. They are collected as they come, without a question asked; [`Sink::flush`] stuffs the zeros behind bytes of FF.
 pub(super) struct Sink {
     /// For each symbol its word, moved up by the bits that follow it, and, in the lowest five bits, how many bits both are.
     entries: [[u32; 256]; 4],
+    /// The same of runs up to small numbers, with those: what most of a file is made of.
+    runs: [[u32; 16 * SMALL]; 4],
     scratch: Box<[u8; SCRATCH]>,
     written: Written,
 }
@@ -70,6 +81,17 @@ impl Symbols for Sink {
     fn symbol(&mut self, written: Written, code: usize, symbol: u32, bits: u32) -> Written {
         let entry = self.entries[code][symbol as usize & 255];
         self.put(written, entry >> 5 | bits, entry & 31)
+    }
+
+    #[inline(always)]
+    fn run(&mut self, written: Written, code: usize, zeros: u32, value: i32) -> Written {
+        let small = (value + SMALL as i32 / 2) as u32;
+        if small >= SMALL as u32 {
+            let (bits, rest) = number(value);
+            return self.symbol(written, code, zeros << 4 | bits, rest);
+        }
+        let entry = self.runs[code][(zeros * SMALL as u32 + small) as usize % (16 * SMALL)];
+        self.put(written, entry >> 5, entry & 31)
     }
 
     #[inline(always)]
@@ -104,7 +126,16 @@ impl Sink {
                 entries[symbol] = entry((symbol, word));
             }
         }
-        Self { entries, scratch: Box::new([0; SCRATCH]), written: Written::default() }
+        let mut runs = [[0; 16 * SMALL]; 4];
+        for (runs, entries) in runs.iter_mut().zip(&entries) {
+            for (zeros, runs) in runs.chunks_exact_mut(SMALL).enumerate() {
+                for (small, run) in runs.iter_mut().enumerate() {
+                    let (bits, rest) = number(small as i32 - SMALL as i32 / 2);
+                    *run = entries[zeros << 4 | bits as usize] | rest << 5;
+                }
+            }
+        }
+        Self { entries, runs, scratch: Box::new([0; SCRATCH]), written: Written::default() }
     }
 
     /// From 1 to 26 bits, in the low end of `bits`, with nothing above them.
@@ -179,8 +210,8 @@ impl Coder {
                 state = symbols.symbol(state, self.ac, 0xF0, 0);
                 zeros -= 16;
             }
-            let (bits, written) = number(i32::from(block.values[at as usize & 63]));
-            state = symbols.symbol(state, self.ac, zeros << 4 | bits, written);
+            let value = i32::from(block.values[at as usize & 63]);
+            state = symbols.run(state, self.ac, zeros, value);
         }
         if before < 63 {
             state = symbols.symbol(state, self.ac, 0, 0);

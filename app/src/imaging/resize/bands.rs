@@ -77,7 +77,9 @@ impl Resize<'_> {
                     }
                 }
                 for row in 0..tall {
-                    self.fetch_next(lanes, top + row, last, squares * L::COUNT);
+                    let is_last = row + 1 == tall;
+                    lanes.fetch(&to[3 * ((top + row) * width + left)..][..3 * wide]);
+                    self.fetch_next(lanes, top + row, is_last, last, squares * L::COUNT);
                     let mut number = 0;
                     while number < squares {
                         let at = first + number * L::COUNT;
@@ -115,11 +117,11 @@ impl Resize<'_> {
         }
     }
 
-    /// Has what the next tile needs of a new row brought into the cache: down a tile, processors fetch nothing in advance by themselves.
+    /// Has what the next tile needs of a new row, or, of the last one, also of those around it, brought into the cache: down a tile, processors fetch nothing in advance by themselves.
     #[inline(always)]
-    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, at: usize, bytes: usize) {
+    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, is_last: bool, at: usize, bytes: usize) {
         let start = self.down.starts[row];
-        let next = self.down.starts.get(row + 1).copied().unwrap_or(start + self.down.count);
+        let next = if is_last { start + self.down.count } else { self.down.starts[row + 1] };
         for old in start..next {
             let begin = old * self.row + at;
             if let Some(bytes) = self.from.get(begin..begin + bytes) {
@@ -177,10 +179,11 @@ impl Resize<'_> {
     ) {
         let (start, weights) = self.across.of(x);
         let mut sums = [lanes.splat(0); 3];
-        let begin = (3 * start - first) * L::COUNT;
-        let pixels = columns[begin..].chunks_exact(3 * L::COUNT);
-        for (weight, pixel) in weights.iter().zip(pixels) {
+        let mut rest = &columns[(3 * start - first) * L::COUNT..];
+        for weight in weights {
             let weight = lanes.splat(*weight);
+            let (pixel, others) = rest.split_at(3 * L::COUNT);
+            rest = others;
             for channel in 0..3 {
                 let column = lanes.load(&pixel[channel * L::COUNT..]);
                 sums[channel] = lanes.add(sums[channel], lanes.multiply_high(column, weight));
