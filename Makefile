@@ -2,12 +2,13 @@
 #   make demo    install what is missing, build, run the four experiments quickly, write the report
 #   make test    install what is missing, run every check and every test
 #   make test-tls  the shared cache over TLS, as ElastiCache wants it (builds the app with aws-tls)
+#   make test-neon  the imaging room's tests on ARM's instructions, in an emulator
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test test-tls bench bench-peers fuzz lint setup doctor
+.PHONY: demo test test-tls test-neon bench bench-peers fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -18,7 +19,7 @@ PEERS_FLAGS ?=
 
 .PHONY: help
 help:
-	@sed -n '2,10s/^#  //p' Makefile
+	@sed -n '2,11s/^#  //p' Makefile
 
 setup:
 	@scenarios/setup.sh demo
@@ -55,6 +56,17 @@ test-tls:
 	@scenarios/setup.sh test
 	$(CARGO) test --package photo-app --features aws-tls --lib redis_client
 	$(CARGO) test --package photo-app --features aws-tls --test tls
+
+# The imaging room compiled for 64-bit ARM; where the machine is none, an emulator runs it. It shows that NEON gives the same bytes, not
+# how fast.
+ARM := aarch64-unknown-linux-gnu
+ARM_SETTINGS := CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+ CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu"
+test-neon:
+	@for tool in aarch64-linux-gnu-gcc qemu-aarch64-static; do command -v $$tool >/dev/null 2>&1 || \
+	 { echo "test-neon: $$tool is missing (Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)" >&2; exit 1; }; done
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(ARM)" || { echo "test-neon: Rust's $(ARM) is missing: rustup target add $(ARM)" >&2; exit 1; }
+	$(ARM_SETTINGS) $(CARGO) test --target $(ARM) --package photo-app --test golden
 
 bench:
 	$(CARGO) bench --package benches

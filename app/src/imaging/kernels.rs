@@ -6,7 +6,7 @@
 //! channel by itself are joined with them. (A three-dimensional table, for chains that are neither, would be read from memory pixel by
 //! pixel and be interpolated: the steps one after the other in registers are faster, and exact.)
 //!
-//! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one (AVX-512, AVX2, NEON or what the machine has,
+//! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one (AVX-512, AVX2, NEON or what compilers make of plain arrays,
 //! chosen at run time; see `kernels::lanes`); a test binds them bit for bit. `kernels::compile` makes the steps.
 //!
 //! Numbers: a channel is held in 16 bits, 0 to 32,767 for 0 to 1. A product is "multiply, high half, rounded" (`pmulhrsw`,
@@ -15,6 +15,8 @@
 
 mod compile;
 pub(super) mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -34,6 +36,8 @@ pub fn instruction_sets() -> Vec<(&'static str, Level)> {
         sets.extend(best.as_avx2().map(|avx2| ("AVX2", Level::Avx2(avx2))));
         sets.extend(best.as_sse4_2().map(|sse| ("SSE4.2", Level::Sse4_2(sse))));
     }
+    #[cfg(target_arch = "aarch64")]
+    sets.extend(best.as_neon().map(|neon| ("NEON", Level::Neon(neon))));
     if sets.is_empty() {
         sets.push(("plain", best));
     }

@@ -1,7 +1,7 @@
 //! Several 8x8 blocks at a time: each eight lanes of eight vectors are one.
 //!
-//! A vector of 32 lanes holds a row of four blocks that lie side by side. `x86` shuffles them for AVX-512 and AVX2, [`Plain`] is for
-//! all other machines.
+//! A vector of 32 lanes holds a row of four blocks that lie side by side. `x86` shuffles them for AVX-512 and AVX2, `neon` for NEON, [`Plain`] is
+//! for all other machines.
 
 use super::super::kernels::lanes::Pixels;
 use super::super::lanes::{Lanes as _, Plain};
@@ -145,6 +145,35 @@ mod x86 {
         #[inline(always)]
         fn neighbours(self, bytes: __m256i) -> __m256i {
             neighbours_256(self, bytes)
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use std::arch::aarch64::*;
+
+    use fearless_simd::Neon;
+
+    use super::super::super::lanes::{Lanes, operation};
+    use super::Blocks;
+
+    operation!(neighbours, Neon, (bytes: uint8x16x2_t) -> int16x8x2_t, {
+        int16x8x2_t(
+            vreinterpretq_s16_u16(vpaddlq_u8(bytes.0)),
+            vreinterpretq_s16_u16(vpaddlq_u8(bytes.1)),
+        )
+    });
+
+    impl Blocks for Neon {
+        #[inline(always)]
+        fn widen_both(self, bytes: uint8x16x2_t) -> [int16x8x2_t; 2] {
+            self.weigh::<1, 0>(bytes, bytes)
+        }
+
+        #[inline(always)]
+        fn neighbours(self, bytes: uint8x16x2_t) -> int16x8x2_t {
+            neighbours(self, bytes)
         }
     }
 }

@@ -1,14 +1,20 @@
 //! Vectors of 16-bit numbers, for kernels that are written once and compiled for each instruction set.
 //!
-//! A kernel is generic over [`Lanes`] and runs in `with_lanes!`, which chooses: AVX-512, AVX2 (`lanes::x86`, explicit instructions) or
-//! [`Plain`], arrays that compilers turn into what vector instructions the machine has (NEON, SSE). Plain arrays alone would not do:
+//! A kernel is generic over [`Lanes`] and runs in `with_lanes!`, which chooses: AVX-512, AVX2 (`lanes::x86`), NEON (`lanes::neon`), all three with
+//! explicit instructions, or [`Plain`], arrays that compilers turn into what vector instructions the machine has (SSE). Plain arrays alone would not do:
 //! compilers miss the one instruction that this arithmetic is made of ("multiply, high half, rounded") as soon as one factor is constant.
 //! All operations are integer ones with one meaning, so that every form gives the same bits. `kernels` adds shuffles of its own.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod forms;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use self::forms::operation;
 #[cfg(target_arch = "x86_64")]
-pub(super) use self::x86::{operation, quarters};
+pub(super) use self::x86::quarters;
 
 /// How many bytes before they are needed bytes are fetched, by kernels that go through memory faster than processors look ahead.
 const FETCH_AHEAD: usize = 12 * 1_024;
@@ -105,7 +111,18 @@ macro_rules! with_lanes {
         } else {
             false
         };
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let done = if let Some($lanes) = level.as_neon() {
+            fearless_simd::Simd::vectorize(
+                $lanes,
+                #[inline(always)]
+                || $work,
+            );
+            true
+        } else {
+            false
+        };
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let done = false;
         if !done {
             let $lanes = $crate::imaging::lanes::Plain;

@@ -1,5 +1,4 @@
-//! The lanes of AVX-512 and AVX2. Every intrinsic stands in a `kernel!`, which makes it safe: the token proves that the
-//! machine has the instruction.
+//! The lanes of AVX-512 and AVX2.
 
 use std::arch::x86_64::*;
 
@@ -7,19 +6,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Avx2, Avx512, i16x16, i16x32, u8x16, u8x32, u8x64};
 
 use super::Lanes;
-
-/// One operation: the token goes in, which the macro needs, and the intrinsic's value comes out.
-macro_rules! operation {
-    ($name:ident, $token:ident, ($($argument:ident: $kind:ty),*) -> $value:ty, $body:expr) => {
-        fearless_simd::kernel!(
-            #[inline(always)]
-            fn $name(_token: $token, $($argument: $kind),*) -> $value {
-                $body
-            }
-        );
-    };
-}
-pub(in super::super) use operation;
+use super::forms::{lanes, operation, turned};
 
 /// The operations of two vectors that are one instruction.
 macro_rules! pairs {
@@ -114,27 +101,6 @@ operation!(select_256, Avx2, (mask: __m256i, a: __m256i, b: __m256i) -> __m256i,
     _mm256_blendv_epi8(b, a, mask)
 });
 
-/// Three rounds of interleaving, within each 128 bits: pairs of numbers, of two, of four.
-macro_rules! turned {
-    ($rows:ident, $low16:ident, $high16:ident, $low32:ident, $high32:ident, $low64:ident, $high64:ident) => {{
-        let [a, b, c, d, e, f, g, h] = $rows;
-        let (ab, cd, ef, gh) = ($low16(a, b), $low16(c, d), $low16(e, f), $low16(g, h));
-        let (abcd, efgh) = ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
-        let (ab, cd, ef, gh) = ($high16(a, b), $high16(c, d), $high16(e, f), $high16(g, h));
-        let (more, rest) = ([$low32(ab, cd), $high32(ab, cd)], [$low32(ef, gh), $high32(ef, gh)]);
-        [
-            $low64(abcd[0], efgh[0]),
-            $high64(abcd[0], efgh[0]),
-            $low64(abcd[1], efgh[1]),
-            $high64(abcd[1], efgh[1]),
-            $low64(more[0], rest[0]),
-            $high64(more[0], rest[0]),
-            $low64(more[1], rest[1]),
-            $high64(more[1], rest[1]),
-        ]
-    }};
-}
-
 operation!(turn_512, Avx512, (rows: [__m512i; 8]) -> [__m512i; 8], {
     turned!(
         rows,
@@ -197,129 +163,10 @@ fn fetch(bytes: &[u8]) {
     }
 }
 
-/// [`Lanes`] by the operations above.
-macro_rules! lanes {
-    ($token:ident, $count:literal, $vector:ty, $numbers:ident, $bytes:ident, $double:ident,
-     $splat:ident, $widen:ident, $narrow:ident, $left:ident, $right:ident, $select:ident,
-     $numbered:ident, $weigh:ident, $join:ident, $turn:ident, $parts:ident,
-     $($method:ident = $pair:ident),* $(,)?) => {
-        impl Lanes for $token {
-            const COUNT: usize = $count;
-            type Vector = $vector;
-
-            #[inline(always)]
-            fn splat(self, value: i16) -> $vector {
-                $splat(self, value)
-            }
-
-            #[inline(always)]
-            fn load(self, from: &[i16]) -> $vector {
-                $numbers::from_slice(self, &from[..$count]).into()
-            }
-
-            #[inline(always)]
-            fn store(self, vector: $vector, to: &mut [i16]) {
-                let vector: $numbers<$token> = vector.simd_into(self);
-                vector.store_slice(&mut to[..$count]);
-            }
-
-            #[inline(always)]
-            fn widen(self, from: &[u8]) -> $vector {
-                $widen(self, $bytes::from_slice(self, &from[..$count]).into())
-            }
-
-            #[inline(always)]
-            fn narrow(self, vector: $vector, to: &mut [u8]) {
-                let bytes: $bytes<$token> = $narrow(self, vector).simd_into(self);
-                bytes.store_slice(&mut to[..$count]);
-            }
-
-            #[inline(always)]
-            fn shift_left(self, a: $vector, bits: u32) -> $vector {
-                $left(self, a, bits)
-            }
-
-            #[inline(always)]
-            fn shift_right(self, a: $vector, bits: u32) -> $vector {
-                $right(self, a, bits)
-            }
-
-            #[inline(always)]
-            fn select(self, mask: $vector, a: $vector, b: $vector) -> $vector {
-                $select(self, mask, a, b)
-            }
-
-            type Bytes = $vector;
-
-            #[inline(always)]
-            fn load_bytes(self, from: &[u8]) -> $vector {
-                $double::from_slice(self, &from[..2 * $count]).into()
-            }
-
-            #[inline(always)]
-            fn store_bytes(self, bytes: $vector, to: &mut [u8]) {
-                let bytes: $double<$token> = bytes.simd_into(self);
-                bytes.store_slice(&mut to[..2 * $count]);
-            }
-
-            #[inline(always)]
-            fn weigh<const A: i8, const B: i8>(self, a: $vector, b: $vector) -> [$vector; 2] {
-                if A == 1 && B == 0 {
-                    return $numbered(self, a);
-                }
-                $weigh(self, a, b, i16::from_le_bytes([A as u8, B as u8]))
-            }
-
-            #[inline(always)]
-            fn narrow_both(self, [low, high]: [$vector; 2]) -> $vector {
-                $join(self, low, high)
-            }
-
-            #[inline(always)]
-            fn turn(self, rows: [$vector; 8]) -> [$vector; 8] {
-                $turn(self, rows)
-            }
-
-            #[inline(always)]
-            fn transpose(self, from: &[i16], to: &mut [i16]) {
-                let (from, to) = (&from[..$count * $count], &mut to[..$count * $count]);
-                let mut turned = [[self.splat(0); 8]; $count / 8];
-                for (band, turned) in turned.iter_mut().enumerate() {
-                    let mut rows = [self.splat(0); 8];
-                    for (row, vector) in rows.iter_mut().enumerate() {
-                        *vector = self.load(&from[(8 * band + row) * $count..]);
-                    }
-                    *turned = self.turn(rows);
-                }
-                for column in 0..8 {
-                    let mut parts = [self.splat(0); $count / 8];
-                    for (part, turned) in parts.iter_mut().zip(&turned) {
-                        *part = turned[column];
-                    }
-                    for (block, vector) in $parts(self, parts).into_iter().enumerate() {
-                        self.store(vector, &mut to[(8 * block + column) * $count..]);
-                    }
-                }
-            }
-
-            #[inline(always)]
-            fn fetch(self, bytes: &[u8]) {
-                fetch(bytes);
-            }
-
-            $(
-                #[inline(always)]
-                fn $method(self, a: $vector, b: $vector) -> $vector {
-                    $pair(self, a, b)
-                }
-            )*
-        }
-    };
-}
-
 lanes!(
     Avx512,
     32,
+    __m512i,
     __m512i,
     i16x32,
     u8x32,
@@ -335,6 +182,7 @@ lanes!(
     join_512,
     turn_512,
     quarters,
+    fetch,
     add = add_512,
     subtract = subtract_512,
     add_wrapping = add_wrapping_512,
@@ -350,6 +198,7 @@ lanes!(
     Avx2,
     16,
     __m256i,
+    __m256i,
     i16x16,
     u8x16,
     u8x32,
@@ -364,6 +213,7 @@ lanes!(
     join_256,
     turn_256,
     halves,
+    fetch,
     add = add_256,
     subtract = subtract_256,
     add_wrapping = add_wrapping_256,
