@@ -182,7 +182,7 @@ pub(super) enum Finish {
 }
 
 impl Finish {
-    /// A block of fine blurred values over the bytes it belongs to, of which there may be fewer.
+    /// A block of fine blurred values over the bytes it belongs to.
     #[inline(always)]
     pub(super) fn block<L: Lanes, const CHANNELS: usize>(
         self,
@@ -190,15 +190,9 @@ impl Finish {
         blurred: [L::Vector; BLOCK],
         bytes: &mut [u8],
     ) {
-        if bytes.len() == BLOCK * L::COUNT {
-            for at in 0..BLOCK {
-                let bytes = &mut bytes[at * L::COUNT..(at + 1) * L::COUNT];
-                lanes.narrow(self.apply::<L, CHANNELS>(lanes, blurred[at], bytes), bytes);
-            }
-            return;
-        }
-        for (blurred, bytes) in blurred.into_iter().zip(bytes.chunks_mut(L::COUNT)) {
-            self.rest::<L, CHANNELS>(lanes, blurred, bytes);
+        for at in 0..BLOCK {
+            let bytes = &mut bytes[at * L::COUNT..(at + 1) * L::COUNT];
+            lanes.narrow(self.apply::<L, CHANNELS>(lanes, blurred[at], bytes), bytes);
         }
     }
 

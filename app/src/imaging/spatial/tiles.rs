@@ -12,6 +12,8 @@
     reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
 )]
 
+use std::ops::Range;
+
 use super::super::lanes::Lanes;
 use super::blur::{Finish, Kernels};
 use super::convolve::{BLOCK, FINE, LaneTaps, block, convolved};
@@ -60,7 +62,7 @@ struct Tiles {
     /// Squares of lanes x lanes numbers, as many as a strip is wide, before and after a transposition.
     before: Row,
     after: Row,
-    /// Columns from `lead` before those that are written next on.
+    /// Columns from `lead` before those that are written next on, up to `lead` behind them.
     columns: Row,
     /// For each distance the tap of every lane.
     taps: Row,
@@ -81,7 +83,7 @@ impl Tiles {
             strip: Row::new(0, (L::COUNT + 2 * reach + SIDES) * block),
             before: squares(),
             after: squares(),
-            columns: Row::new(0, (2 * (lead + block) + SIDES * channels) * L::COUNT),
+            columns: Row::new(0, (2 * lead + block + SIDES * channels) * L::COUNT),
             taps: Row::new(0, (reach + 1) * L::COUNT),
         }
     }
@@ -107,37 +109,77 @@ impl Tiles {
     ) {
         let (count, lead, block) = (self.count, self.lead, block::<L>());
         let radius = self.spread::<L>(band);
-        let mut read = 0;
-        for from in (0..count).step_by(block) {
-            while read < count.min(from + block + lead) {
-                self.strip(lanes, raster, band, radius, read);
-                self.append(lanes, lead + read - from);
-                read += block;
+        // As many columns are written as are read, but `lead` behind them: so far the kernel reaches to the right.
+        for from in (0..count + lead).step_by(block) {
+            if from < count {
+                self.strip(lanes, raster, band, radius, from);
+                self.append(lanes);
             }
-            let columns = self.columns.numbers();
-            if from == 0 {
-                for column in (0..lead).rev() {
-                    copy_column::<L>(columns, column + CHANNELS, column);
-                }
-            }
-            for column in lead + count - from..2 * lead + block.min(count - from) {
-                copy_column::<L>(columns, column - CHANNELS, column);
-            }
+            self.repeat_ends::<L, CHANNELS>(from);
             self.along::<L, CHANNELS>(lanes, radius);
-            for row in 0..band.tall {
-                let bytes = &mut raster.row(band.top + row)[from..count.min(from + block)];
-                let mut blurred = [lanes.splat(0); BLOCK];
-                for number in 0..BLOCK {
-                    let at = (number * L::COUNT + row) * L::COUNT;
-                    blurred[number] = lanes.load(&self.after.as_slice()[at..]);
-                }
-                finish.block::<L, CHANNELS>(lanes, blurred, bytes);
+            let (first, end) = (from.saturating_sub(lead), (from + block).saturating_sub(lead));
+            let columns = first..end.min(count);
+            if !columns.is_empty() {
+                self.write::<L, CHANNELS>(
+                    lanes,
+                    raster,
+                    band,
+                    finish,
+                    columns,
+                    first + lead - from,
+                );
             }
-            let kept = (lead + read).saturating_sub(from + block);
-            let columns = self.columns.numbers();
-            for column in 0..kept {
-                let vector = lanes.load(&columns[(column + block) * L::COUNT..]);
-                lanes.store(vector, &mut columns[column * L::COUNT..]);
+            let numbers = self.columns.numbers();
+            for column in 0..2 * lead {
+                let vector = lanes.load(&numbers[(column + block) * L::COUNT..]);
+                lanes.store(vector, &mut numbers[column * L::COUNT..]);
+            }
+        }
+    }
+
+    /// Beyond the picture, the columns of its first and its last pixel; the strip that was appended begins with the column `from`.
+    #[inline(always)]
+    fn repeat_ends<L: Lanes, const CHANNELS: usize>(&mut self, from: usize) {
+        let (count, lead) = (self.count, self.lead);
+        let columns = self.columns.numbers();
+        if from == 0 {
+            for column in (lead..2 * lead).rev() {
+                copy_column::<L>(columns, column + CHANNELS, column);
+            }
+        }
+        // Without a lead nothing beyond is asked for.
+        let end = if lead == 0 { 0 } else { 2 * lead + block::<L>() };
+        for column in 2 * lead + count.saturating_sub(from)..end {
+            copy_column::<L>(columns, column - CHANNELS, column);
+        }
+    }
+
+    /// Writes columns of the band's rows, of which `skipped` lie before the picture.
+    #[inline(always)]
+    fn write<L: Lanes, const CHANNELS: usize>(
+        &self,
+        lanes: L,
+        raster: &mut Raster<'_>,
+        band: &Band<'_>,
+        finish: Finish,
+        columns: Range<usize>,
+        skipped: usize,
+    ) {
+        let after = self.after.as_slice();
+        for row in 0..band.tall {
+            let mut blurred = [lanes.splat(0); BLOCK];
+            for number in 0..BLOCK {
+                let at = (number * L::COUNT + row) * L::COUNT;
+                blurred[number] = lanes.load(&after[at..]);
+            }
+            let bytes = &mut raster.row(band.top + row)[columns.clone()];
+            if bytes.len() == block::<L>() {
+                finish.block::<L, CHANNELS>(lanes, blurred, bytes);
+            } else {
+                let mut padded = [0; BLOCK * ROOM];
+                padded[skipped..skipped + bytes.len()].copy_from_slice(bytes);
+                finish.block::<L, CHANNELS>(lanes, blurred, &mut padded);
+                bytes.copy_from_slice(&padded[skipped..skipped + bytes.len()]);
             }
         }
     }
@@ -179,7 +221,6 @@ impl Tiles {
             } else {
                 &*raster.row(y)
             };
-            lanes.fetch(&bytes[to..self.count.min(to + block)]);
             widen(lanes, &bytes[from..to], row);
         }
         let taps = LaneTaps { taps: self.taps.as_slice(), radius };
@@ -196,10 +237,10 @@ impl Tiles {
         }
     }
 
-    /// Transposes the strip's squares to the columns, from this one on.
+    /// Transposes the strip's squares to the columns, behind those that are there.
     #[inline(always)]
-    fn append<L: Lanes>(&mut self, lanes: L, column: usize) {
-        let columns = &mut self.columns.numbers()[column * L::COUNT..];
+    fn append<L: Lanes>(&mut self, lanes: L) {
+        let columns = &mut self.columns.numbers()[2 * self.lead * L::COUNT..];
         let square = L::COUNT * L::COUNT;
         let squares = self.before.as_slice().chunks_exact(square).take(BLOCK);
         for (rows, columns) in squares.zip(columns.chunks_exact_mut(square)) {
