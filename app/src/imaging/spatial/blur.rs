@@ -6,6 +6,8 @@
 //! within half of one. From [`SIGMA_DIRECT`] on `pyramid` does the same on a smaller picture, within 2 levels. Each row may have a sigma of its
 //! own, which makes tilt-shift.
 
+use std::ops::Range;
+
 use super::super::lanes::Lanes;
 use super::convolve::{BLOCK, FINE, Kernel, SIGMA_MIN};
 use super::{ROOM, Raster, SpatialFilter, keep_alpha, store_rest};
@@ -133,6 +135,11 @@ impl Kernels {
 
     pub fn of(&self, y: usize) -> &Kernel {
         &self.kernels[self.of_row[y]].1
+    }
+
+    /// Whether these rows have one kernel.
+    pub fn are_same(&self, rows: Range<usize>) -> bool {
+        self.of_row[rows].windows(2).all(|two| two[0] == two[1])
     }
 
     pub fn radius_max(&self) -> usize {

@@ -3,11 +3,6 @@
 //! Values are times 64, so that a pair of them fits 16 bits; coefficients are times 2^15 and add up to exactly that. Each product is rounded
 //! to 1/64 of a level, each coefficient to 2^-15: within 0.2 of a level for every kernel here.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
-)]
-
 use super::super::lanes::Lanes;
 
 /// How much finer than a level values are, as a power of two.
@@ -51,6 +46,9 @@ impl Kernel {
     }
 }
 
+/// Vectors that are convolved side by side.
+pub(super) const SIDES: usize = 4;
+
 /// The taps of as many kernels as a vector has lanes, all of the same radius.
 #[derive(Clone, Copy)]
 pub(super) struct LaneTaps<'a> {
@@ -60,14 +58,10 @@ pub(super) struct LaneTaps<'a> {
 }
 
 impl LaneTaps<'_> {
-    /// For `SIDES` things to be convolved side by side, from the taps at one distance: with `EACH`, every lane has its own kernel; else
+    /// For [`SIDES`] things to be convolved side by side, from the taps at one distance: with `EACH`, every lane has its own kernel; else
     /// the first has that of `lane`, the second the next lane's and so on.
     #[inline(always)]
-    fn of<L: Lanes, const SIDES: usize, const EACH: bool>(
-        lanes: L,
-        taps: &[i16],
-        lane: usize,
-    ) -> [L::Vector; SIDES] {
+    fn of<L: Lanes, const EACH: bool>(lanes: L, taps: &[i16], lane: usize) -> [L::Vector; SIDES] {
         if EACH {
             return [lanes.load(taps); SIDES];
         }
@@ -80,47 +74,71 @@ impl LaneTaps<'_> {
     }
 }
 
-/// Convolves `SIDES` times `VECTORS` vectors with those that lie whole times `VECTORS` before and behind them. The first begins at
-/// `middle`; as for `EACH` and `lane` see [`LaneTaps::of`].
+/// Convolves [`SIDES`] vectors, of which the first begins at `middle` and the others lie `STEP` vectors behind each other, with those that lie
+/// so many before and behind for each tap. There are to be as many numbers more behind the last one needed. As for `EACH` and `lane` see
+/// [`LaneTaps::of`].
 #[inline(always)]
-pub(super) fn convolved<L: Lanes, const SIDES: usize, const VECTORS: usize, const EACH: bool>(
+pub(super) fn convolved<L: Lanes, const STEP: usize, const EACH: bool>(
     lanes: L,
     taps: LaneTaps<'_>,
     lane: usize,
     numbers: &[i16],
     middle: usize,
-) -> [[L::Vector; VECTORS]; SIDES] {
-    let (step, all) = (VECTORS * L::COUNT, SIDES * VECTORS * L::COUNT);
+) -> [L::Vector; SIDES] {
+    let step = STEP * L::COUNT;
     let reach = taps.radius * step;
-    let here = &numbers[middle..middle + all];
-    // They shrink by a step with each tap: of slices by index, both ends would be checked each time.
-    let mut before = &numbers[middle - reach..middle + all - step];
-    let mut after = &numbers[middle + step..middle + reach + all];
-    let (first, sides) = taps.taps.split_at(L::COUNT);
-    let tap = LaneTaps::of::<L, SIDES, EACH>(lanes, first, lane);
-    let mut sums = [[tap[0]; VECTORS]; SIDES];
+    let before = &numbers[middle - reach..middle];
+    let (here, after) = numbers[middle..middle + SIDES * step + reach].split_at(SIDES * step);
+    let (first, sides) = taps.taps[..(taps.radius + 1) * L::COUNT].split_at(L::COUNT);
+    let mut moving = Moving::<L> {
+        left: [lanes.splat(0); SIDES],
+        right: [lanes.splat(0); SIDES],
+        sums: [lanes.splat(0); SIDES],
+    };
+    let tap = LaneTaps::of::<L, EACH>(lanes, first, lane);
     for side in 0..SIDES {
-        for at in 0..VECTORS {
-            let value = lanes.load(&here[(side * VECTORS + at) * L::COUNT..]);
-            sums[side][at] = lanes.multiply_high(value, tap[side]);
+        moving.left[side] = lanes.load(&here[side * step..]);
+        moving.sums[side] = lanes.multiply_high(moving.left[side], tap[side]);
+    }
+    moving.right = moving.left;
+    // Four at a time: then nothing has to be moved from register to register.
+    let mut fours = sides.chunks_exact(4 * L::COUNT);
+    let (mut befores, mut afters) = (before.rchunks_exact(4 * step), after.chunks_exact(4 * step));
+    for (taps, (before, after)) in (&mut fours).zip((&mut befores).zip(&mut afters)) {
+        for at in 0..4 {
+            let tap =
+                LaneTaps::of::<L, EACH>(lanes, &taps[at * L::COUNT..(at + 1) * L::COUNT], lane);
+            moving = moving.add(lanes, tap, &before[(3 - at) * step..], &after[at * step..]);
         }
     }
-    for tap in sides.chunks_exact(L::COUNT).take(taps.radius) {
-        let tap = LaneTaps::of::<L, SIDES, EACH>(lanes, tap, lane);
-        let (left, right) = (&before[before.len() - all..], &after[..all]);
+    let pairs = befores.remainder().rchunks_exact(step).zip(afters.remainder().chunks_exact(step));
+    for (taps, (before, after)) in fours.remainder().chunks_exact(L::COUNT).zip(pairs) {
+        moving = moving.add(lanes, LaneTaps::of::<L, EACH>(lanes, taps, lane), before, after);
+    }
+    moving.sums
+}
+
+/// What is convolved, on its way outwards: what one vector adds at a distance the next one adds at the next distance, so that each is loaded
+/// once and handed on.
+struct Moving<L: Lanes> {
+    left: [L::Vector; SIDES],
+    right: [L::Vector; SIDES],
+    sums: [L::Vector; SIDES],
+}
+
+impl<L: Lanes> Moving<L> {
+    /// One distance further.
+    #[inline(always)]
+    fn add(self, lanes: L, tap: [L::Vector; SIDES], before: &[i16], after: &[i16]) -> Self {
+        let (Self { left, right, mut sums }, new) = (self, [lanes.load(before), lanes.load(after)]);
+        let left = [new[0], left[0], left[1], left[2]];
+        let right = [right[1], right[2], right[3], new[1]];
         for side in 0..SIDES {
-            for at in 0..VECTORS {
-                let from = (side * VECTORS + at) * L::COUNT;
-                let pair =
-                    lanes.add_wrapping(lanes.load(&left[from..]), lanes.load(&right[from..]));
-                let product = lanes.multiply_high(pair, tap[side]);
-                sums[side][at] = lanes.add_wrapping(sums[side][at], product);
-            }
+            let pair = lanes.add_wrapping(left[side], right[side]);
+            sums[side] = lanes.add_wrapping(sums[side], lanes.multiply_high(pair, tap[side]));
         }
-        before = &before[..before.len() - step];
-        after = &after[step..];
+        Self { left, right, sums }
     }
-    sums
 }
 
 /// Sigma at which a gaussian gives its neighbours less than 1/255.

@@ -16,11 +16,8 @@ use std::ops::Range;
 
 use super::super::lanes::Lanes;
 use super::blur::{Finish, Kernels};
-use super::convolve::{BLOCK, FINE, LaneTaps, block, convolved};
+use super::convolve::{BLOCK, FINE, LaneTaps, SIDES, block, convolved};
 use super::{ROOM, Raster, Row};
-
-/// Rows, or columns' pixels, that are convolved side by side: with more, AVX2 has no registers for the sums.
-const SIDES: usize = 2;
 
 /// Blurs every row with its kernel.
 #[inline(always)]
@@ -80,10 +77,10 @@ impl Tiles {
             saved: vec![0; places * count],
             places,
             // A row more, for a band with an odd number of them.
-            strip: Row::new(0, (L::COUNT + 2 * reach + SIDES) * block),
+            strip: Row::new(0, (L::COUNT + 2 * reach + SIDES + 1) * block),
             before: squares(),
             after: squares(),
-            columns: Row::new(0, (2 * lead + block + SIDES * channels) * L::COUNT),
+            columns: Row::new(0, (2 * lead + block + (SIDES + 1) * channels) * L::COUNT),
             taps: Row::new(0, (reach + 1) * L::COUNT),
         }
     }
@@ -184,7 +181,7 @@ impl Tiles {
         }
     }
 
-    /// The taps of the band's rows, lane by lane. Returns how far the widest kernel among them reaches.
+    /// The taps of the band's rows, lane by lane; where there are fewer rows than lanes, those of the last row. Returns how far the widest kernel among them reaches.
     #[inline(always)]
     fn spread<L: Lanes>(&mut self, band: &Band<'_>) -> usize {
         let taps = self.taps.numbers();
@@ -192,8 +189,8 @@ impl Tiles {
         for lane in 0..band.tall {
             radius = radius.max(band.kernels.of(band.top + lane).radius());
         }
-        for lane in 0..band.tall {
-            let kernel = band.kernels.of(band.top + lane);
+        for lane in 0..L::COUNT {
+            let kernel = band.kernels.of(band.top + lane.min(band.tall - 1));
             for distance in 0..=radius {
                 taps[distance * L::COUNT + lane] = kernel.tap(distance);
             }
@@ -223,15 +220,25 @@ impl Tiles {
             };
             widen(lanes, &bytes[from..to], row);
         }
+        if band.kernels.are_same(band.top..band.top + band.tall) {
+            self.across::<L, true>(lanes, band.tall, radius);
+        } else {
+            self.across::<L, false>(lanes, band.tall, radius);
+        }
+    }
+
+    /// Blurs the strip across its rows; with `SAME`, all of them have the same kernel.
+    #[inline(always)]
+    fn across<L: Lanes, const SAME: bool>(&mut self, lanes: L, tall: usize, radius: usize) {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius };
         let (strip, before) = (self.strip.as_slice(), self.before.numbers());
-        for row in (0..band.tall).step_by(SIDES) {
-            let middle = (radius + row) * block;
-            let sums = convolved::<L, SIDES, BLOCK, false>(lanes, taps, row, strip, middle);
-            for side in 0..SIDES {
-                for number in 0..BLOCK {
+        for row in (0..tall).step_by(SIDES) {
+            for number in 0..BLOCK {
+                let middle = (radius + row) * block::<L>() + number * L::COUNT;
+                let sums = convolved::<L, BLOCK, SAME>(lanes, taps, row, strip, middle);
+                for side in 0..SIDES {
                     let at = (number * L::COUNT + row + side) * L::COUNT;
-                    lanes.store(sums[side][number], &mut before[at..]);
+                    lanes.store(sums[side], &mut before[at..]);
                 }
             }
         }
@@ -254,12 +261,12 @@ impl Tiles {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius };
         let (columns, sums_to) = (self.columns.as_slice(), self.before.numbers());
         for column in (0..block::<L>()).step_by(SIDES * CHANNELS) {
-            let middle = (self.lead + column) * L::COUNT;
-            let sums = convolved::<L, SIDES, CHANNELS, true>(lanes, taps, 0, columns, middle);
-            for side in 0..SIDES {
-                for number in 0..CHANNELS {
-                    let at = (column + side * CHANNELS + number) * L::COUNT;
-                    lanes.store(sums[side][number], &mut sums_to[at..]);
+            for channel in 0..CHANNELS {
+                let middle = (self.lead + column + channel) * L::COUNT;
+                let sums = convolved::<L, CHANNELS, true>(lanes, taps, 0, columns, middle);
+                for side in 0..SIDES {
+                    let at = (column + side * CHANNELS + channel) * L::COUNT;
+                    lanes.store(sums[side], &mut sums_to[at..]);
                 }
             }
         }
