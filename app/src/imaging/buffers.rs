@@ -13,6 +13,8 @@ use super::resize::Scratch;
 const WORKBENCHES_MAX: usize = 4;
 /// A 16-megapixel photo at full size and the widest rendition twice; what rarer giants take goes back to the system.
 const KEPT_BYTES_MAX: usize = 72 << 20;
+/// A resize takes some tens of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
 /// The decoded picture and a ladder of five. When there are more, the smallest goes: it is made anew in no time.
 const BUFFERS_MAX: usize = 6;
 
@@ -35,6 +37,9 @@ impl Workbench {
 
     /// Back into the stock.
     pub fn put_back(mut self) {
+        if self.resizer.bytes() > SCRATCH_BYTES_MAX {
+            self.resizer = Scratch::default();
+        }
         self.free.sort_unstable_by_key(Vec::capacity);
         while self.free.iter().map(Vec::capacity).sum::<usize>() > KEPT_BYTES_MAX {
             self.free.pop();

@@ -24,6 +24,15 @@ pub(super) struct Unit<V> {
     pub red: [V; ROWS / 2],
 }
 
+impl<V: Copy> Unit<V> {
+    /// No samples yet.
+    #[inline(always)]
+    pub fn empty<L: Blocks<Vector = V>>(lanes: L) -> Self {
+        let zero = lanes.splat(0);
+        Self { luma: [[zero; 2]; ROWS], blue: [zero; ROWS / 2], red: [zero; ROWS / 2] }
+    }
+}
+
 /// What is taken apart: rows of RGB without gaps.
 pub(super) struct Rgb<'a> {
     pub pixels: &'a [u8],
@@ -48,13 +57,6 @@ impl<V: Copy> Colours<V> {
             red: spread(lanes, RED),
             middle: lanes.splat(128 * SAMPLE),
         }
-    }
-
-    /// No samples yet.
-    #[inline(always)]
-    pub fn empty<L: Blocks<Vector = V>>(&self, lanes: L) -> Unit<V> {
-        let zero = lanes.splat(0);
-        Unit { luma: [[zero; 2]; ROWS], blue: [zero; ROWS / 2], red: [zero; ROWS / 2] }
     }
 
     /// The unit whose upper left pixel is given; beyond the picture its last row and column are repeated.

@@ -132,7 +132,7 @@ impl<V: Copy> Picture<'_, V> {
             blue: [Quantized::EMPTY; BLOCKS_MAX],
             red: [Quantized::EMPTY; BLOCKS_MAX],
         };
-        let mut unit = self.colours.empty(lanes);
+        let mut unit = Unit::empty(lanes);
         for top in (0..self.rgb.height).step_by(ROWS) {
             for left in (0..self.rgb.width).step_by(2 * L::COUNT) {
                 self.colours.unit(lanes, &self.rgb, (left, top), &mut unit);

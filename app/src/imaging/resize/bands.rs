@@ -40,6 +40,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// How much the numbers take.
+    pub(in super::super) fn bytes(&self) -> usize {
+        let numbers = [&self.tall, &self.wide, &self.columns, &self.rows];
+        numbers.into_iter().map(|numbers| size_of::<i16>() * numbers.capacity()).sum()
+    }
+
     /// Those of a side, made if need be.
     pub(super) fn taps(&mut self, from: usize, to: usize) -> Arc<Taps> {
         let known = self.taps.iter().find(|taps| (taps.from, taps.starts.len()) == (from, to));

@@ -68,7 +68,7 @@ struct Tiles {
 impl Tiles {
     fn new<L: Lanes>(reach: usize, channels: usize, count: usize) -> Self {
         let (lead, block, places) = (reach * channels, block::<L>(), reach + L::COUNT);
-        // Two pixels may reach beyond the block.
+        // Pixels side by side may reach beyond the block.
         let squares = || Row::new(0, (block + SIDES * channels) * L::COUNT);
         Self {
             reach,
@@ -76,7 +76,7 @@ impl Tiles {
             count,
             saved: vec![0; places * count],
             places,
-            // A row more, for a band with an odd number of them.
+            // Rows side by side may reach beyond the band, and `convolved` wants a step more.
             strip: Row::new(0, (L::COUNT + 2 * reach + SIDES + 1) * block),
             before: squares(),
             after: squares(),
