@@ -57,8 +57,8 @@ test-tls:
 	$(CARGO) test --package photo-app --features aws-tls --lib redis_client
 	$(CARGO) test --package photo-app --features aws-tls --test tls
 
-# The imaging room compiled for 64-bit ARM; where the machine is none, an emulator runs it. It shows that NEON gives the same bytes, not
-# how fast.
+# The imaging room compiled for 64-bit ARM, where the machine is none: an emulator runs it. It shows that NEON gives the same bytes, not how
+# fast. (On such a machine `make test` does the same.)
 ARM := aarch64-unknown-linux-gnu
 ARM_SETTINGS := CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
  CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Our imaging beside Pillow, OpenCV, libvips, Pillow-SIMD and Rust crates on the same picture: `make bench-peers`.
 
-Every round does each piece of work once on every side, in an order drawn anew, each side on one thread; the table has the medians and
-how many times faster we are than the fastest peer, with the quartiles of the ratio over the rounds. A peer that is not installed is
-left out and named.
+Every round gives each piece of work a turn on every side, in an order drawn anew, each side on one thread: as many calls as fill three
+milliseconds, and their mean. The table has the medians and how many times faster we are than the fastest peer, with the quartiles of the
+ratio over the rounds. A peer that is not installed is left out and named.
 
     compare.py ROUNDS_BINARY PICTURE.jpg [--simd PYTHON] [--rounds N] [--only WORK ...]
 
@@ -350,6 +350,10 @@ def processor():
         return platform.processor() or "unknown processor"
 
 
+def milliseconds(nanoseconds):
+    return f"{nanoseconds / 1e6:.2f}" if nanoseconds >= 1e6 else f"{nanoseconds / 1e6:.3f}"
+
+
 def main():
     if sys.argv[1:2] == ["--serve"]:
         return serve(sys.argv[2])
@@ -390,7 +394,7 @@ def main():
             ratios = [theirs / own for theirs, own in zip(times[fastest], times[ours])]
             low, middle, high = statistics.quantiles(ratios, n=4)
             ratio = f"{middle:.2f} ({low:.2f}-{high:.2f})"
-        cell = lambda side: f"{statistics.median(times[side]) / 1e6:.2f}" if side in times else "-"
+        cell = lambda side: milliseconds(statistics.median(times[side])) if side in times else "-"
         print(f"| {work} | {cell(ours)} | " + " | ".join(cell(peer) for peer in peers) + f" | {ratio} |", flush=True)
     worker.close()
 

@@ -13,7 +13,7 @@ use super::resize::Scratch;
 const WORKBENCHES_MAX: usize = 4;
 /// A 16-megapixel photo at full size and the widest rendition twice; what rarer giants take goes back to the system.
 const KEPT_BYTES_MAX: usize = 72 << 20;
-/// A resize takes some tens of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
+/// A resize takes some tens to hundreds of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
 const SCRATCH_BYTES_MAX: usize = 1 << 20;
 /// The decoded picture and a ladder of five. When there are more, the smallest goes: it is made anew in no time.
 const BUFFERS_MAX: usize = 6;
@@ -37,16 +37,21 @@ impl Workbench {
 
     /// Back into the stock.
     pub fn put_back(mut self) {
+        self.trim();
+        let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        if stock.len() < WORKBENCHES_MAX {
+            stock.push(self);
+        }
+    }
+
+    /// Drops what is more than may rest.
+    fn trim(&mut self) {
         if self.resizer.bytes() > SCRATCH_BYTES_MAX {
             self.resizer = Scratch::default();
         }
         self.free.sort_unstable_by_key(Vec::capacity);
         while self.free.iter().map(Vec::capacity).sum::<usize>() > KEPT_BYTES_MAX {
             self.free.pop();
-        }
-        let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        if stock.len() < WORKBENCHES_MAX {
-            stock.push(self);
         }
     }
 
@@ -74,5 +79,29 @@ impl Workbench {
                 self.free.swap_remove(index);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resize;
+    use super::*;
+
+    #[test]
+    fn what_giants_take_does_not_rest() {
+        let mut bench = Workbench::default();
+        let small = resize::resize(&mut bench, &RgbImage::new(640, 480), 320, 240);
+        bench.recycle(small);
+        bench.trim();
+        assert!(bench.resizer.bytes() > 0 && bench.free.len() == 1, "the usual is kept");
+        let strip = resize::resize(&mut bench, &RgbImage::new(20_000, 2), 2, 1);
+        bench.recycle(strip);
+        assert!(bench.resizer.bytes() > SCRATCH_BYTES_MAX);
+        for _ in 0..2 {
+            bench.recycle(RgbImage::new(5_000, 4_000));
+        }
+        bench.trim();
+        assert_eq!(bench.resizer.bytes(), 0);
+        assert!(bench.free.iter().map(Vec::capacity).sum::<usize>() <= KEPT_BYTES_MAX);
     }
 }

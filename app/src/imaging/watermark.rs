@@ -41,7 +41,7 @@ const MARKS_MAX: usize = 12;
 /// The last ones used, the latest at the end.
 static MARKS: Mutex<Vec<Arc<Mark>>> = Mutex::new(Vec::new());
 
-/// How many rows below the one that is marked what comes next is fetched.
+/// Bytes are fetched so many rows before they are marked.
 const ROWS_AHEAD: usize = 2;
 
 /// Where a picture is marked.

@@ -1,7 +1,7 @@
 //! Pictures in, pictures out: the imaging room judged from outside.
 //!
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
-//! compares whole pictures with stored ones; `formats` checks which files are understood; `jpeg` holds
+//! compares whole pictures with stored ones, `checksums` bytes; `formats` checks which files are understood; `jpeg` holds
 //! the scaled JPEG decoder against another one; `spatial` the filters that look around and `blurs` the blurs against their formulas; `resize` holds
 //! smaller copies against their formula, `pipeline` that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
 //! read as another picture; `fuzzing` runs the fuzz targets over their seeds.
@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod blurs;
+mod checksums;
 mod formats;
 mod fuzzing;
 mod jpeg;

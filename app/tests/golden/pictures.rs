@@ -35,6 +35,10 @@ fn the_watermark_looks_as_it_did() {
         watermark::draw(&mut picture, Watermark::Corner);
         compare(&format!("watermark-{name}"), &picture);
     }
+    // Some of the marks are cut off to the right and at the bottom.
+    let mut picture = RgbImage::from_pixel(320, 180, image::Rgb([128; 3]));
+    watermark::draw(&mut picture, Watermark::Tiled);
+    compare("watermark-tiled", &picture);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Our side of `make bench-peers`: does one named piece of work per line of its input, and answers with the nanoseconds it took.
+//! Our side of `make bench-peers`: does one named piece of work per line of its input, for a turn, and answers with the nanoseconds that one
+//! call took of it.
 //!
 //! `benches/peers/compare.py` asks it and the peers (Pillow, OpenCV, libvips) in turn, so that both sides meet the same moments of a
 //! shared machine. Built with the feature `peers` it does the work of other Rust crates as well: `peer:CRATE WORK SIZE`; what a

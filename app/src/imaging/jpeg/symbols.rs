@@ -53,8 +53,8 @@ const SMALL: usize = 64;
 pub(super) struct Sink {
     /// For each symbol its word, moved up by the bits that follow it, and, in the lowest five bits, how many bits both are.
     entries: [[u32; 256]; 4],
-    /// The same of runs up to small numbers, with those: what most of a file is made of.
-    runs: [[u32; 16 * SMALL]; 4],
+    /// The same of runs up to small numbers, with those, for both codes that have runs: what most of a file is made of.
+    runs: Box<[[u32; 16 * SMALL]; 2]>,
     scratch: Box<[u8; SCRATCH]>,
     written: Written,
 }
@@ -90,7 +90,7 @@ impl Symbols for Sink {
             let (bits, rest) = number(value);
             return self.symbol(written, code, zeros << 4 | bits, rest);
         }
-        let entry = self.runs[code][(zeros * SMALL as u32 + small) as usize % (16 * SMALL)];
+        let entry = self.runs[code / 2][(zeros * SMALL as u32 + small) as usize % (16 * SMALL)];
         self.put(written, entry >> 5, entry & 31)
     }
 
@@ -126,8 +126,9 @@ impl Sink {
                 entries[symbol] = entry((symbol, word));
             }
         }
-        let mut runs = [[0; 16 * SMALL]; 4];
-        for (runs, entries) in runs.iter_mut().zip(&entries) {
+        let mut runs = Box::new([[0; 16 * SMALL]; 2]);
+        for (code, runs) in runs.iter_mut().enumerate() {
+            let entries = &entries[2 * code + 1];
             for (zeros, runs) in runs.chunks_exact_mut(SMALL).enumerate() {
                 for (small, run) in runs.iter_mut().enumerate() {
                     let (bits, rest) = number(small as i32 - SMALL as i32 / 2);

@@ -1,6 +1,6 @@
 //! The fast twin's loop, written once over [`Pixels`]: split a unit of pixels into planes, run the steps in registers, join.
 //!
-//! `x86` shuffles for AVX-512 and AVX2; [`Plain`] is for all other machines. Pixels may lie in a plane in any order, as long as `join` undoes
+//! `x86` shuffles for AVX-512 and AVX2, `neon` has loads and stores for it; [`Plain`] is for all other machines. Pixels may lie in a plane in any order, as long as `join` undoes
 //! what `split` did: each form uses the order that costs it least.
 
 #![expect(

@@ -1,5 +1,5 @@
-//! From operations of an instruction set to its [`Lanes`](super::Lanes): what all sets write alike. Every intrinsic stands in a `kernel!`, which
-//! makes it safe: the token proves that the machine has the instruction.
+//! From operations of an instruction set to its [`Lanes`](super::Lanes): what all sets write alike. Every operation stands in a `kernel!`, which
+//! makes its intrinsics safe: the token proves that the machine has them.
 
 /// One operation: the token goes in, which the macro needs, and the intrinsic's value comes out.
 macro_rules! operation {

@@ -40,7 +40,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// How much the numbers take.
+    /// What the tiles' numbers take; taps are not counted.
     pub(in super::super) fn bytes(&self) -> usize {
         let numbers = [&self.tall, &self.wide, &self.columns, &self.rows];
         numbers.into_iter().map(|numbers| size_of::<i16>() * numbers.capacity()).sum()
@@ -123,7 +123,8 @@ impl Resize<'_> {
         }
     }
 
-    /// Has what the next tile needs of a new row, or, of the last one, also of those around it, brought into the cache: down a tile, processors fetch nothing in advance by themselves.
+    /// Fetches, for the next tile, the old rows from this new row's first to the next one's, and of the last new row all: down a tile,
+    /// processors fetch nothing in advance by themselves.
     #[inline(always)]
     fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, is_last: bool, at: usize, bytes: usize) {
         let start = self.down.starts[row];

@@ -49,7 +49,7 @@ impl Kernel {
 /// Vectors that are convolved side by side.
 pub(super) const SIDES: usize = 4;
 
-/// The taps of as many kernels as a vector has lanes, all of the same radius.
+/// The taps of as many kernels as a vector has lanes, out to the widest one's radius: shorter ones go on with zeros.
 #[derive(Clone, Copy)]
 pub(super) struct LaneTaps<'a> {
     /// For each distance from the middle one number per lane.
@@ -75,7 +75,8 @@ impl LaneTaps<'_> {
 }
 
 /// Convolves [`SIDES`] vectors, of which the first begins at `middle` and the others lie `STEP` vectors behind each other, with those that lie
-/// so many before and behind for each tap. There are to be as many numbers more behind the last one needed. As for `EACH` and `lane` see
+/// so many before and behind for each tap: `numbers` reaches from the radius before `middle` to [`SIDES`] and the radius behind it, in
+/// steps of `STEP` vectors. As for `EACH` and `lane` see
 /// [`LaneTaps::of`].
 #[inline(always)]
 pub(super) fn convolved<L: Lanes, const STEP: usize, const EACH: bool>(

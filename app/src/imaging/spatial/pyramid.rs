@@ -3,7 +3,8 @@
 //!
 //! Both ways blur a little themselves: averaging cells of f x f adds a variance of (f^2 - 1) / 12, straight lines add f^2 / 6 + 1 / 12, together
 //! f^2 / 4; the blur in between makes up what is missing to sigma^2. Sigma is at least 5 in the small picture, so smooth that what lines
-//! leave out is below half a level. Fine values all the way, no rounding to bytes in between.
+//! leave out is below half a level. Fine values all the way, no rounding to bytes in between. The small picture has a quarter
+//! of the pixels at most: its rows are convolved in their own order, without `tiles`.
 
 use super::super::lanes::Lanes;
 use super::blur::{Finish, SIGMA_DIRECT};
@@ -124,7 +125,7 @@ fn along<L: Lanes>(
     out: &mut [i16],
     count: usize,
 ) {
-    let block = BLOCK * L::COUNT;
+    let block = block::<L>();
     let mut at = 0;
     while at < count {
         let middle = before + at;
@@ -143,7 +144,7 @@ fn along<L: Lanes>(
 /// Convolves across rows: the numbers from `at` on of the row in the middle of `rows`, which has the radius' rows on either side.
 #[inline(always)]
 fn across<L: Lanes>(lanes: L, kernel: &Kernel, rows: &[&[i16]], at: usize) -> [L::Vector; BLOCK] {
-    let block = at..at + BLOCK * L::COUNT;
+    let block = at..at + block::<L>();
     let middle = rows.len() / 2;
     let mut sums = first(lanes, lanes.splat(kernel.taps[0]), &rows[middle][block.clone()]);
     for (distance, tap) in kernel.taps.iter().enumerate().skip(1) {

@@ -5,7 +5,7 @@
 //! amount * 1024 keeps half a level for every amount up to [`Sharpen::AMOUNT_MAX`].
 //!
 //! A row is written while the row below it is read and copied: three copies, of the row above, of the row itself and of the row below, take turns
-//! and stay in the first cache. What will be read is fetched long before.
+//! and stay in the first cache, or in the second where a row is longer than some 4,000 pixels. What will be read is fetched long before.
 
 use super::super::lanes::{Lanes, fetch_ahead};
 use super::{ROOM, Raster, Row, SpatialFilter};

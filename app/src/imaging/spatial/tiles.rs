@@ -2,7 +2,8 @@
 //!
 //! Across rows first, where lanes are the bytes of a row. Then the strip is transposed: a vector holds one column of all rows of the band, so that
 //! going along them is the same work as going across, from vectors that begin lines of the cache, and each lane may have a kernel of
-//! its own. Then it is transposed back. What is worked on lies in the first cache: the strip, and the columns that reach into the next one.
+//! its own. Then it is transposed back. What is worked on lies in the first cache up to a sigma of
+//! about 10: the strip, and the columns that reach into the next one.
 //!
 //! The picture is changed in place: columns are written behind those that are read, and what the band below needs of this one's rows is
 //! saved before.
@@ -235,6 +236,7 @@ impl Tiles {
         for row in (0..tall).step_by(SIDES) {
             for number in 0..BLOCK {
                 let middle = (radius + row) * block::<L>() + number * L::COUNT;
+                // Taps that are the same in every lane may as well be loaded, which is cheaper than to spread one.
                 let sums = convolved::<L, BLOCK, SAME>(lanes, taps, row, strip, middle);
                 for side in 0..SIDES {
                     let at = (number * L::COUNT + row + side) * L::COUNT;
