@@ -81,7 +81,8 @@ pub fn draw_with(level: Level, picture: &mut RgbImage, watermark: Watermark) {
             let margin = band * 0.35;
             let left = (width - mark.width as f32 - margin).max(0.0) as usize;
             let top = (height - mark.height as f32 - margin).max(0.0) as usize;
-            with_lanes!(level, lanes => mark.stamp(lanes, &mut Raster::of(picture), std::iter::once(left), top));
+            let (raster, once) = (&mut Raster::of(picture), std::iter::once(left));
+            with_lanes!(level, lanes => mark.stamp(lanes, raster, once.clone(), top));
         }
         Watermark::Tiled => {
             let mark = Mark::of(band, TILE_OPACITY);

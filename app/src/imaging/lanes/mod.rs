@@ -91,37 +91,27 @@ pub trait Lanes: Copy {
 /// Does the work with the lanes of a level, under the given name. The work is to be `#[inline(always)]` with all that it calls, and without
 /// closures, which would be compiled as functions of their own, without the instruction set.
 macro_rules! with_lanes {
+    // With this token, if there is one; whether the work is done.
+    (@try $token:expr, $lanes:ident => $work:expr) => {
+        if let Some($lanes) = $token {
+            fearless_simd::Simd::vectorize(
+                $lanes,
+                #[inline(always)]
+                || $work,
+            );
+            true
+        } else {
+            false
+        }
+    };
     ($level:expr, $lanes:ident => $work:expr) => {{
+        use $crate::imaging::lanes::with_lanes;
         let level: fearless_simd::Level = $level;
         #[cfg(target_arch = "x86_64")]
-        let done = if let Some($lanes) = level.as_avx512() {
-            fearless_simd::Simd::vectorize(
-                $lanes,
-                #[inline(always)]
-                || $work,
-            );
-            true
-        } else if let Some($lanes) = level.as_avx2() {
-            fearless_simd::Simd::vectorize(
-                $lanes,
-                #[inline(always)]
-                || $work,
-            );
-            true
-        } else {
-            false
-        };
+        let done = with_lanes!(@try level.as_avx512(), $lanes => $work)
+            || with_lanes!(@try level.as_avx2(), $lanes => $work);
         #[cfg(target_arch = "aarch64")]
-        let done = if let Some($lanes) = level.as_neon() {
-            fearless_simd::Simd::vectorize(
-                $lanes,
-                #[inline(always)]
-                || $work,
-            );
-            true
-        } else {
-            false
-        };
+        let done = with_lanes!(@try level.as_neon(), $lanes => $work);
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let done = false;
         if !done {
@@ -131,6 +121,15 @@ macro_rules! with_lanes {
     }};
 }
 pub(super) use with_lanes;
+
+/// Transposes as many squares as both have.
+#[inline(always)]
+pub fn transpose_squares<L: Lanes>(lanes: L, from: &[i16], to: &mut [i16]) {
+    let square = L::COUNT * L::COUNT;
+    for (from, to) in from.chunks_exact(square).zip(to.chunks_exact_mut(square)) {
+        lanes.transpose(from, to);
+    }
+}
 
 /// a * b / 2^15, rounded: what `pmulhrsw` computes.
 #[inline(always)]

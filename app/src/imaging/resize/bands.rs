@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::super::lanes::Lanes;
+use super::super::lanes::{Lanes, transpose_squares};
 use super::taps::Taps;
 
 /// The most lanes.
@@ -99,22 +99,12 @@ impl Resize<'_> {
                         };
                     }
                 }
-                for (tall, wide) in scratch
-                    .tall
-                    .chunks_exact(square)
-                    .zip(scratch.wide.chunks_exact_mut(square))
-                    .take(squares)
-                {
-                    lanes.transpose(tall, wide);
-                }
+                transpose_squares(lanes, &scratch.tall[..squares * square], &mut scratch.wide);
                 for x in 0..wide {
                     let to = &mut scratch.columns[3 * x * L::COUNT..];
                     self.pixels_of(lanes, left + x, first, &scratch.wide, to);
                 }
-                let columns = scratch.columns.chunks_exact(square);
-                for (columns, rows) in columns.zip(scratch.rows.chunks_exact_mut(square)) {
-                    lanes.transpose(columns, rows);
-                }
+                transpose_squares(lanes, &scratch.columns, &mut scratch.rows);
                 for row in 0..tall {
                     let to = &mut to[3 * ((top + row) * width + left)..][..3 * wide];
                     put(lanes, &scratch.rows[row * L::COUNT..], to);

@@ -142,8 +142,9 @@ impl Kernels {
         self.of_row[rows].windows(2).all(|two| two[0] == two[1])
     }
 
-    pub fn radius_max(&self) -> usize {
-        self.kernels.iter().map(|(_, kernel)| kernel.radius()).max().unwrap_or(0)
+    /// How far the widest kernel of these rows reaches.
+    pub fn radius_max(&self, rows: Range<usize>) -> usize {
+        rows.map(|y| self.of(y).radius()).max().unwrap_or(0)
     }
 }
 

@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use super::super::lanes::Lanes;
+use super::super::lanes::{Lanes, transpose_squares};
 use super::blur::{Finish, Kernels};
 use super::convolve::{BLOCK, FINE, LaneTaps, SIDES, block, convolved};
 use super::{ROOM, Raster, Row};
@@ -29,9 +29,9 @@ pub(super) fn blur<L: Lanes, const CHANNELS: usize>(
     finish: Finish,
 ) {
     let (height, count) = (raster.height, raster.width * CHANNELS);
-    let mut tiles = Tiles::new::<L>(kernels.radius_max(), CHANNELS, count);
+    let mut tiles = Tiles::new::<L>(kernels.radius_max(0..height), CHANNELS, count);
     for top in (0..height).step_by(L::COUNT) {
-        let band = Band { top, tall: L::COUNT.min(height - top), kernels };
+        let band = Band::new(kernels, top..height.min(top + L::COUNT));
         tiles.save(raster, &band);
         tiles.band::<L, CHANNELS>(lanes, raster, &band, finish);
     }
@@ -43,6 +43,21 @@ struct Band<'a> {
     /// How many there are: as many as lanes, but for the last band.
     tall: usize,
     kernels: &'a Kernels,
+    /// How far the widest of their kernels reaches, and whether they have one.
+    radius: usize,
+    same: bool,
+}
+
+impl<'a> Band<'a> {
+    fn new(kernels: &'a Kernels, rows: Range<usize>) -> Self {
+        Self {
+            top: rows.start,
+            tall: rows.len(),
+            kernels,
+            radius: kernels.radius_max(rows.clone()),
+            same: kernels.are_same(rows),
+        }
+    }
 }
 
 /// What the bands need, used again by each.
@@ -106,15 +121,15 @@ impl Tiles {
         finish: Finish,
     ) {
         let (count, lead, block) = (self.count, self.lead, block::<L>());
-        let radius = self.spread::<L>(band);
+        self.spread::<L>(band);
         // As many columns are written as are read, but `lead` behind them: so far the kernel reaches to the right.
         for from in (0..count + lead).step_by(block) {
             if from < count {
-                self.strip(lanes, raster, band, radius, from);
+                self.strip(lanes, raster, band, from);
                 self.append(lanes);
             }
             self.repeat_ends::<L, CHANNELS>(from);
-            self.along::<L, CHANNELS>(lanes, radius);
+            self.along::<L, CHANNELS>(lanes, band.radius);
             let (first, end) = (from.saturating_sub(lead), (from + block).saturating_sub(lead));
             let columns = first..end.min(count);
             if !columns.is_empty() {
@@ -182,38 +197,30 @@ impl Tiles {
         }
     }
 
-    /// The taps of the band's rows, lane by lane; where there are fewer rows than lanes, those of the last row. Returns how far the widest kernel among them reaches.
+    /// The taps of the band's rows, lane by lane; where there are fewer rows than lanes, those of the last row.
     #[inline(always)]
-    fn spread<L: Lanes>(&mut self, band: &Band<'_>) -> usize {
+    fn spread<L: Lanes>(&mut self, band: &Band<'_>) {
         let taps = self.taps.numbers();
-        let mut radius = 0;
-        for lane in 0..band.tall {
-            radius = radius.max(band.kernels.of(band.top + lane).radius());
-        }
         for lane in 0..L::COUNT {
             let kernel = band.kernels.of(band.top + lane.min(band.tall - 1));
-            for distance in 0..=radius {
+            for distance in 0..=band.radius {
                 taps[distance * L::COUNT + lane] = kernel.tap(distance);
             }
         }
-        radius
     }
 
     /// The rows of a strip, and those around them, blurred across: squares whose rows are rows of the band.
     #[inline(always)]
-    fn strip<L: Lanes>(
-        &mut self,
-        lanes: L,
-        raster: &mut Raster<'_>,
-        band: &Band<'_>,
-        radius: usize,
-        from: usize,
-    ) {
+    fn strip<L: Lanes>(&mut self, lanes: L, raster: &mut Raster<'_>, band: &Band<'_>, from: usize) {
         let (block, to) = (block::<L>(), self.count.min(from + block::<L>()));
-        for (at, row) in
-            self.strip.numbers().chunks_exact_mut(block).take(band.tall + 2 * radius).enumerate()
+        for (at, row) in self
+            .strip
+            .numbers()
+            .chunks_exact_mut(block)
+            .take(band.tall + 2 * band.radius)
+            .enumerate()
         {
-            let y = (band.top + at).saturating_sub(radius).min(raster.height - 1);
+            let y = (band.top + at).saturating_sub(band.radius).min(raster.height - 1);
             let bytes = if y < band.top {
                 &self.saved[y % self.places * self.count..][..self.count]
             } else {
@@ -221,21 +228,21 @@ impl Tiles {
             };
             widen(lanes, &bytes[from..to], row);
         }
-        if band.kernels.are_same(band.top..band.top + band.tall) {
-            self.across::<L, true>(lanes, band.tall, radius);
+        if band.same {
+            self.across::<L, true>(lanes, band);
         } else {
-            self.across::<L, false>(lanes, band.tall, radius);
+            self.across::<L, false>(lanes, band);
         }
     }
 
     /// Blurs the strip across its rows; with `SAME`, all of them have the same kernel.
     #[inline(always)]
-    fn across<L: Lanes, const SAME: bool>(&mut self, lanes: L, tall: usize, radius: usize) {
-        let taps = LaneTaps { taps: self.taps.as_slice(), radius };
+    fn across<L: Lanes, const SAME: bool>(&mut self, lanes: L, band: &Band<'_>) {
+        let taps = LaneTaps { taps: self.taps.as_slice(), radius: band.radius };
         let (strip, before) = (self.strip.as_slice(), self.before.numbers());
-        for row in (0..tall).step_by(SIDES) {
+        for row in (0..band.tall).step_by(SIDES) {
             for number in 0..BLOCK {
-                let middle = (radius + row) * block::<L>() + number * L::COUNT;
+                let middle = (band.radius + row) * block::<L>() + number * L::COUNT;
                 // Taps that are the same in every lane may as well be loaded, which is cheaper than to spread one.
                 let sums = convolved::<L, BLOCK, SAME>(lanes, taps, row, strip, middle);
                 for side in 0..SIDES {
@@ -250,11 +257,8 @@ impl Tiles {
     #[inline(always)]
     fn append<L: Lanes>(&mut self, lanes: L) {
         let columns = &mut self.columns.numbers()[2 * self.lead * L::COUNT..];
-        let square = L::COUNT * L::COUNT;
-        let squares = self.before.as_slice().chunks_exact(square).take(BLOCK);
-        for (rows, columns) in squares.zip(columns.chunks_exact_mut(square)) {
-            lanes.transpose(rows, columns);
-        }
+        let squares = &self.before.as_slice()[..block::<L>() * L::COUNT];
+        transpose_squares(lanes, squares, columns);
     }
 
     /// Blurs the columns along the band's rows, and transposes them back.
@@ -272,11 +276,8 @@ impl Tiles {
                 }
             }
         }
-        let square = L::COUNT * L::COUNT;
-        let squares = self.before.as_slice().chunks_exact(square).take(BLOCK);
-        for (columns, rows) in squares.zip(self.after.numbers().chunks_exact_mut(square)) {
-            lanes.transpose(columns, rows);
-        }
+        let squares = &self.before.as_slice()[..block::<L>() * L::COUNT];
+        transpose_squares(lanes, squares, self.after.numbers());
     }
 }
 
@@ -288,6 +289,7 @@ fn copy_column<L: Lanes>(columns: &mut [i16], from: usize, to: usize) {
 /// Bytes as fine values. There may be fewer than a strip has; behind them is room for a vector.
 #[inline(always)]
 fn widen<L: Lanes>(lanes: L, bytes: &[u8], fine: &mut [i16]) {
+    // A whole strip, as nearly all are, without asking how long it is.
     if bytes.len() == fine.len() {
         for at in 0..BLOCK {
             let value = lanes.widen(&bytes[at * L::COUNT..(at + 1) * L::COUNT]);
