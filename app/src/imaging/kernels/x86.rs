@@ -216,12 +216,12 @@ impl Pixels for Avx512 {
     }
 }
 
-/// `pshufb` masks: the bytes of `channel` out of 16 of the bytes of 16 pixels; 0x80 clears.
-const fn split_mask(channels: usize, channel: usize, part: usize) -> [u8; 16] {
+/// `pshufb` masks for RGBA: the bytes of `channel` out of 16 of the bytes of 16 pixels; 0x80 clears.
+const fn split_mask(channel: usize, part: usize) -> [u8; 16] {
     let mut mask = [0x80; 16];
     let mut pixel = 0;
     while pixel < 16 {
-        let byte = channels * pixel + channel;
+        let byte = 4 * pixel + channel;
         if byte / 16 == part {
             mask[pixel] = (byte % 16) as u8;
         }
@@ -231,48 +231,77 @@ const fn split_mask(channels: usize, channel: usize, part: usize) -> [u8; 16] {
 }
 
 /// The other way: where 16 of the bytes of 16 pixels take values of `channel`.
-const fn join_mask(channels: usize, channel: usize, part: usize) -> [u8; 16] {
+const fn join_mask(channel: usize, part: usize) -> [u8; 16] {
     let mut mask = [0x80; 16];
     let mut at = 0;
     while at < 16 {
         let byte = 16 * part + at;
-        if byte % channels == channel {
-            mask[at] = (byte / channels) as u8;
+        if byte % 4 == channel {
+            mask[at] = (byte / 4) as u8;
         }
         at += 1;
     }
     mask
 }
 
-/// For both lanes, \[channel\]\[part\]; there are as many parts as channels.
+/// For both lanes, \[channel\]\[part\].
 type Masks = [[[u8; 32]; 4]; 3];
 
-const fn masks(channels: usize, split: bool) -> Masks {
+const fn masks(split: bool) -> Masks {
     let mut all = [[[0x80; 32]; 4]; 3];
     let mut at = 0;
-    while at < 3 * channels * 32 {
-        let (channel, part, byte) = (at / (32 * channels), at / 32 % channels, at % 32);
-        let mask = if split {
-            split_mask(channels, channel, part)
-        } else {
-            join_mask(channels, channel, part)
-        };
+    while at < 3 * 4 * 32 {
+        let (channel, part, byte) = (at / 128, at / 32 % 4, at % 32);
+        let mask = if split { split_mask(channel, part) } else { join_mask(channel, part) };
         all[channel][part][byte] = mask[byte % 16];
         at += 1;
     }
     all
 }
 
-static SPLIT_RGB: Masks = masks(3, true);
-static JOIN_RGB: Masks = masks(3, false);
-static SPLIT_RGBA: Masks = masks(4, true);
-static JOIN_RGBA: Masks = masks(4, false);
+static SPLIT_RGBA: Masks = masks(true);
+static JOIN_RGBA: Masks = masks(false);
+
+/// The bytes of both lanes whose number is `rest` modulo 3. Part k of 16 RGB pixels has those of channel c where that is c - k, so that
+/// a channel's bytes lie apart in the three parts: laid over each other they fill a lane.
+const fn every_third(rest: usize) -> [u8; 32] {
+    let mut mask = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        mask[at] = if at % 16 % 3 == rest { 0xFF } else { 0 };
+        at += 1;
+    }
+    mask
+}
+
+/// `pshufb` masks for RGB: where a channel's bytes lie in a lane that is filled like this, and where a lane takes them from.
+const fn thirds(channel: usize, split: bool) -> [u8; 32] {
+    let mut mask = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        let (lane_byte, pixel) = ((3 * (at % 16) + channel) % 16, at % 16);
+        if split {
+            mask[at] = lane_byte as u8;
+        } else {
+            mask[at - pixel + lane_byte] = pixel as u8;
+        }
+        at += 1;
+    }
+    mask
+}
+
+static THIRDS: [[u8; 32]; 3] = [every_third(0), every_third(1), every_third(2)];
+static SPLIT_RGB: [[u8; 32]; 3] = [thirds(0, true), thirds(1, true), thirds(2, true)];
+static JOIN_RGB: [[u8; 32]; 3] = [thirds(0, false), thirds(1, false), thirds(2, false)];
 
 operation!(lanes_256, Avx2, (low: __m128i, high: __m128i) -> __m256i, {
     _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), high)
 });
 operation!(shuffle_256, Avx2, (a: __m256i, mask: __m256i) -> __m256i, {
     _mm256_shuffle_epi8(a, mask)
+});
+operation!(blend_256, Avx2, (a: __m256i, b: __m256i, mask: __m256i) -> __m256i, {
+    _mm256_blendv_epi8(a, b, mask)
 });
 operation!(or_256, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_or_si256(a, b));
 operation!(alpha_256, Avx2, (a: __m256i) -> __m256i, {
@@ -315,20 +344,31 @@ fn mix<const N: usize>(avx2: Avx2, parts: [__m256i; N], masks: &[[u8; 32]; 4]) -
     mixed
 }
 
+/// Of each part the third of its bytes that [`THIRDS`] names, for the first part `first`, for the next ones the third before.
+#[inline(always)]
+fn overlay(avx2: Avx2, parts: [__m256i; 3], first: usize) -> __m256i {
+    let two = blend_256(avx2, parts[0], parts[1], load_256(avx2, &THIRDS[(first + 2) % 3]));
+    blend_256(avx2, two, parts[2], load_256(avx2, &THIRDS[(first + 1) % 3]))
+}
+
 /// The channels' bytes of 32 pixels, alpha left out.
 #[inline(always)]
 fn channels_256<const CHANNELS: usize>(avx2: Avx2, bytes: &[u8]) -> [__m256i; 3] {
-    let masks = if CHANNELS == 3 { &SPLIT_RGB } else { &SPLIT_RGBA };
     // Pixels 0..16 in the low lanes, 16..32 in the high ones.
     let high = 16 * CHANNELS;
-    let mut parts = [avx2.splat(0); CHANNELS];
-    for (at, part) in parts.iter_mut().enumerate() {
+    let mut parts = [avx2.splat(0); 4];
+    for at in 0..CHANNELS {
         let low = load_128(avx2, &bytes[16 * at..16 * at + 16]);
-        *part = lanes_256(avx2, low, load_128(avx2, &bytes[high + 16 * at..][..16]));
+        parts[at] = lanes_256(avx2, low, load_128(avx2, &bytes[high + 16 * at..][..16]));
     }
     let mut planes = [parts[0]; 3];
     for channel in 0..3 {
-        planes[channel] = mix(avx2, parts, &masks[channel]);
+        planes[channel] = if CHANNELS == 3 {
+            let laid_over = overlay(avx2, [parts[0], parts[1], parts[2]], channel);
+            pick(avx2, laid_over, &SPLIT_RGB[channel])
+        } else {
+            mix(avx2, parts, &SPLIT_RGBA[channel])
+        };
     }
     planes
 }
@@ -336,18 +376,26 @@ fn channels_256<const CHANNELS: usize>(avx2: Avx2, bytes: &[u8]) -> [__m256i; 3]
 /// The bytes of 32 pixels from their channels; those of alpha stay.
 #[inline(always)]
 fn interleave_256<const CHANNELS: usize>(avx2: Avx2, planes: [__m256i; 3], bytes: &mut [u8]) {
-    let masks = if CHANNELS == 3 { &JOIN_RGB } else { &JOIN_RGBA };
     let high = 16 * CHANNELS;
+    let mut spread = planes;
+    if CHANNELS == 3 {
+        for channel in 0..3 {
+            spread[channel] = pick(avx2, planes[channel], &JOIN_RGB[channel]);
+        }
+    }
     for part in 0..CHANNELS {
         let (low_at, high_at) = (16 * part, high + 16 * part);
-        let mut joined = pick(avx2, planes[0], &masks[0][part]);
-        joined = or_256(avx2, joined, pick(avx2, planes[1], &masks[1][part]));
-        joined = or_256(avx2, joined, pick(avx2, planes[2], &masks[2][part]));
-        if CHANNELS == 4 {
+        let joined = if CHANNELS == 3 {
+            overlay(avx2, [spread[0], spread[2], spread[1]], 3 - part)
+        } else {
             let low = load_128(avx2, &bytes[low_at..low_at + 16]);
             let before = lanes_256(avx2, low, load_128(avx2, &bytes[high_at..high_at + 16]));
-            joined = or_256(avx2, joined, alpha_256(avx2, before));
-        }
+            let mut joined = alpha_256(avx2, before);
+            for channel in 0..3 {
+                joined = or_256(avx2, joined, pick(avx2, planes[channel], &JOIN_RGBA[channel][part]));
+            }
+            joined
+        };
         let joined: u8x32<Avx2> = joined.simd_into(avx2);
         let (low, high) = joined.split();
         low.store_slice(&mut bytes[low_at..low_at + 16]);
