@@ -11,12 +11,14 @@
 //!
 //! Numbers: a channel is held in 16 bits, 0 to 32,767 for 0 to 1. A product is "multiply, high half, rounded" (`pmulhrsw`,
 //! `sqrdmulh`), sums saturate. That is the trick: 1 is where 16 bits end, so that sums clamp themselves at the top, and only what can
-//! be negative needs clamping at 0. The error is half of 1/128 of a level for each product, times 2^doublings.
+//! be negative needs clamping at 0. The error is half of 1/128 of a level for each product, times 2^doublings. Where all rows of a matrix
+//! are nearly multiples of one (sepia, duotone), they are made of one sum, which is off by a quarter of a level at most.
 
 mod compile;
 pub(super) mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod separate;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -72,7 +74,7 @@ enum FixedStep {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sums {
     weights: Weights,
-    /// Of the channel itself, unless all of its weights are in the matrix.
+    /// Of the channel itself, unless all of its weights are in the matrix; of the one sum, where that is tinted.
     slopes: Option<[i16; 3]>,
     constants: Option<[i16; 3]>,
     /// The channel itself is added: for slopes from 1 to 2.
@@ -81,6 +83,8 @@ struct Sums {
     doublings: u32,
     /// The sum can be negative.
     floor: bool,
+    /// Nothing comes after it: rounding to bytes doubles the sum and clamps it, at no cost.
+    is_last: bool,
 }
 
 /// What a channel takes from all three.
@@ -90,15 +94,25 @@ enum Weights {
     None,
     /// All channels the same sum, as in saturate and grayscale: it is made once.
     Shared([i16; 3]),
+    /// All channels a multiple of the same sum, as in sepia and duotone.
+    Tinted([i16; 3]),
     /// A row for each channel.
     Matrix([[i16; 3]; 3]),
 }
 
 impl Program {
     /// The steps for so many channels.
-    fn steps(&self, channels: usize) -> impl Iterator<Item = &FixedStep> {
+    fn steps(&self, channels: usize) -> impl Iterator<Item = &FixedStep> + Clone {
         let on_white = if channels == 3 { self.on_white.as_ref() } else { None };
         self.steps.iter().chain(on_white)
+    }
+
+    /// How often rounding to bytes doubles what the steps leave.
+    fn doublings_left(&self, channels: usize) -> u32 {
+        match self.steps(channels).last() {
+            Some(FixedStep::Sums(sums)) if sums.is_last => sums.doublings,
+            _ => 0,
+        }
     }
 
     /// Filters in place, with the best instructions of this machine: the fast twin.
@@ -111,7 +125,8 @@ impl Program {
         if self.is_negative {
             with_lanes!(level, lanes => negate(lanes, raster));
         } else if self.steps(raster.channels).next().is_some() {
-            with_lanes!(level, lanes => run(lanes, self.steps(raster.channels), raster));
+            let doublings = self.doublings_left(raster.channels);
+            with_lanes!(level, lanes => run(lanes, self.steps(raster.channels), doublings, raster));
         }
         if raster.channels == 4 && self.opacity != OPAQUE {
             fearless_simd::dispatch!(level, _simd => self.fade_alpha(raster));
@@ -121,6 +136,7 @@ impl Program {
     /// Filters in place: the readable twin.
     pub fn apply_scalar(&self, raster: &mut Raster<'_>) {
         let channels = raster.channels;
+        let doublings = self.doublings_left(channels);
         for piece in raster.pieces() {
             for pixel in piece.chunks_exact_mut(channels) {
                 let mut value = [to_wide(pixel[0]), to_wide(pixel[1]), to_wide(pixel[2])];
@@ -128,7 +144,7 @@ impl Program {
                     value = step.apply(value);
                 }
                 for (byte, value) in pixel.iter_mut().zip(value) {
-                    *byte = to_byte(value);
+                    *byte = to_byte(value, doublings);
                 }
             }
         }
@@ -179,10 +195,16 @@ fn to_wide(byte: u8) -> i16 {
     ((u16::from(byte) * 257) >> 1) as i16
 }
 
-/// The way back, rounded; what is negative becomes 0.
+/// The way back, doubled so often, rounded and clamped.
 #[inline(always)]
-fn to_byte(value: i16) -> u8 {
-    multiply_high(value, 255).max(0) as u8
+fn to_byte(value: i16, doublings: u32) -> u8 {
+    multiply_high(value, byte_factor(doublings)).clamp(0, 255) as u8
+}
+
+/// What "multiply, high half" takes to make a byte of a channel that is yet to be doubled so often.
+#[inline(always)]
+fn byte_factor(doublings: u32) -> i16 {
+    255 << doublings
 }
 
 impl FixedStep {
@@ -190,7 +212,7 @@ impl FixedStep {
         match self {
             FixedStep::Sums(sums) => std::array::from_fn(|channel| sums.apply(value, channel)),
             FixedStep::Tables(tables) => std::array::from_fn(|channel| {
-                to_wide(tables[channel][usize::from(to_byte(value[channel]))])
+                to_wide(tables[channel][usize::from(to_byte(value[channel], 0))])
             }),
         }
     }
@@ -206,7 +228,7 @@ impl Sums {
         };
         let mut sum = match self.weights {
             Weights::None => 0,
-            Weights::Shared(weights) => weighted(weights),
+            Weights::Shared(weights) | Weights::Tinted(weights) => weighted(weights),
             Weights::Matrix(rows) => {
                 let constant = self.constants.unwrap_or_default()[channel];
                 (0..3).fold(constant, |sum, column| {
@@ -215,15 +237,21 @@ impl Sums {
             }
         };
         if let Some(slopes) = self.slopes {
-            sum = sum.saturating_add(multiply_high(value[channel], slopes[channel]));
+            sum = match self.weights {
+                Weights::Tinted(_) => multiply_high(sum, slopes[channel]),
+                _ => sum.saturating_add(multiply_high(value[channel], slopes[channel])),
+            };
         }
-        if let (Some(constants), Weights::None | Weights::Shared(_)) =
-            (self.constants, self.weights)
+        if let Some(constants) = self.constants
+            && !matches!(self.weights, Weights::Matrix(_))
         {
             sum = sum.saturating_add(constants[channel]);
         }
         if self.own {
             sum = sum.saturating_add(value[channel]);
+        }
+        if self.is_last {
+            return sum;
         }
         for _ in 0..self.doublings {
             sum = sum.saturating_add(sum);

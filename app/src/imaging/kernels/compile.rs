@@ -31,15 +31,13 @@ impl Program {
                 row[channel] = alpha;
                 row[3] = 1.0 - alpha;
             }
-            FixedStep::Sums(Sums::new(&rows))
+            FixedStep::Sums(Sums::new(&rows, true))
         });
         let is_negative = on_white.is_none()
             && matches!(&stages[..], [Stage::Matrix(matrix)] if is_negative(matrix));
-        let mut steps: Vec<FixedStep> = stages.iter().map(FixedStep::new).collect();
-        if let (Some(FixedStep::Sums(last)), None) = (steps.last_mut(), &on_white) {
-            // Rounding to bytes does it.
-            last.floor = false;
-        }
+        let last = if on_white.is_none() { stages.len().checked_sub(1) } else { None };
+        let steps = stages.iter().enumerate();
+        let steps = steps.map(|(at, stage)| FixedStep::new(stage, Some(at) == last)).collect();
         Self { steps, opacity, on_white, is_negative }
     }
 }
@@ -101,9 +99,9 @@ fn between(table: &[f64; 256], value: f64) -> f64 {
 }
 
 impl FixedStep {
-    fn new(stage: &Stage) -> Self {
+    fn new(stage: &Stage, is_last: bool) -> Self {
         match stage {
-            Stage::Matrix(matrix) => FixedStep::Sums(Sums::new(matrix)),
+            Stage::Matrix(matrix) => FixedStep::Sums(Sums::new(matrix, is_last)),
             Stage::Tables(tables) => FixedStep::Tables(Box::new(std::array::from_fn(|channel| {
                 tables[channel].map(|value| (value * 255.0).round() as u8)
             }))),
@@ -113,31 +111,45 @@ impl FixedStep {
 
 /// A matrix taken apart as [`Sums`] adds it up: out = weights * in + slope * own + constant (+ own).
 struct Parts {
-    /// All rows have the same weights, and differ by slopes.
-    shared: bool,
+    rows: Rows,
     weights: [[f64; 3]; 3],
     slopes: [f64; 3],
     constants: [f64; 3],
     own: bool,
 }
 
+/// How the rows of weights differ.
+#[derive(Clone, Copy, PartialEq)]
+enum Rows {
+    /// Not at all; the channels differ by slopes.
+    Shared,
+    /// By a factor, the slope.
+    Tinted,
+    /// In every weight.
+    Own,
+}
+
 impl Sums {
-    /// The first form that holds: as it is, with the channel itself as a last term, or halved until it does. Halved thrice, coefficients
-    /// beyond 8 count as 8: the result is all black or white anyway.
-    fn new(matrix: &Matrix) -> Self {
+    /// The first form that holds: one sum for all channels; as it is, with the channel itself as a last term, or halved until it does. The
+    /// last step may be halved at no cost. Halved thrice, coefficients beyond 8 count as 8: the result is all black or white anyway.
+    fn new(matrix: &Matrix, is_last: bool) -> Self {
         let parts = Parts::new(matrix, false);
-        let with_own = Parts::new(matrix, true);
-        let forms = [(&parts, 0), (&with_own, 0), (&parts, 1), (&parts, 2)];
+        let tinted = if parts.rows == Rows::Shared { None } else { Parts::tinted(matrix) };
+        let with_own = (!is_last).then(|| Parts::new(matrix, true));
+        let forms = (tinted.iter().flat_map(|parts| [(parts, 0), (parts, 1), (parts, 2)]))
+            .chain([(&parts, 0)])
+            .chain(with_own.iter().map(|parts| (parts, 0)))
+            .chain([(&parts, 1), (&parts, 2)]);
         let found = forms.into_iter().find(|(parts, doublings)| parts.hold(*doublings));
         let (parts, doublings) = found.unwrap_or((&parts, 3));
-        parts.fixed(doublings, !never_negative(matrix))
+        Sums { is_last, ..parts.fixed(doublings, !never_negative(matrix)) }
     }
 }
 
 impl Parts {
     fn new(matrix: &Matrix, own: bool) -> Self {
         let mut parts = Self {
-            shared: false,
+            rows: Rows::Own,
             weights: std::array::from_fn(|row| std::array::from_fn(|column| matrix[row][column])),
             slopes: [0.0; 3],
             constants: std::array::from_fn(|row| matrix[row][3]),
@@ -145,21 +157,54 @@ impl Parts {
         };
         // What the other channels take of a channel; its own weight beyond that is its slope.
         let shared = [matrix[1][0], matrix[0][1], matrix[0][2]];
-        parts.shared = (0..3).all(|row| {
+        let are_shared = (0..3).all(|row| {
             (0..3)
                 .all(|column| row == column || (matrix[row][column] - shared[column]).abs() < 1e-9)
         });
+        if are_shared {
+            parts.rows = Rows::Shared;
+        }
         for channel in 0..3 {
-            if parts.shared {
+            if are_shared {
                 parts.slopes[channel] = matrix[channel][channel] - shared[channel];
                 parts.weights[channel] = shared;
             }
             if own {
                 let weights = &mut parts.weights[channel][channel];
-                *(if parts.shared { &mut parts.slopes[channel] } else { weights }) -= 1.0;
+                *(if are_shared { &mut parts.slopes[channel] } else { weights }) -= 1.0;
             }
         }
         parts
+    }
+
+    /// One sum for all channels, if their rows are multiples of it: to within [`TINT_ERROR_MAX`], and exactly for greys.
+    fn tinted(matrix: &Matrix) -> Option<Self> {
+        let sums = matrix.map(|row| row[0] + row[1] + row[2]);
+        let largest = sums.into_iter().max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+        let total: f64 = sums.iter().sum();
+        if is_diagonal(matrix) || total.abs() < 1e-3 {
+            return None;
+        }
+        // The rows' mean direction, as long as the longest of them.
+        let weights: [f64; 3] = std::array::from_fn(|column| {
+            matrix.iter().map(|row| row[column]).sum::<f64>() / total * largest
+        });
+        let slopes = sums.map(|sum| sum / largest);
+        let is_near = |(row, slope): (&[f64; 4], &f64)| {
+            let off = |column: usize| row[column] - slope * weights[column];
+            let (over, under) = (0..3).fold((0.0, 0.0), |(over, under): (f64, f64), column| {
+                (over + off(column).max(0.0), under + off(column).min(0.0))
+            });
+            over.max(-under) <= TINT_ERROR_MAX
+        };
+        let constants = matrix.map(|row| row[3]);
+        matrix.iter().zip(&slopes).all(is_near).then_some(Self {
+            rows: Rows::Tinted,
+            weights: [weights; 3],
+            slopes,
+            constants,
+            own: false,
+        })
     }
 
     /// Whether all coefficients fit into 16 bits, and no sum saturates on the way and comes back: one that is over 1 may only grow, one
@@ -167,17 +212,26 @@ impl Parts {
     fn hold(&self, doublings: u32) -> bool {
         let unit = f64::from(1_u32 << doublings);
         (0..3).all(|row| {
-            let [r, g, b] = self.weights[row];
+            let [r, g, b] = self.weights[row].map(|weight| weight / unit);
             let own = f64::from(u8::from(self.own)) / unit;
-            let varying = [r, g, b, self.slopes[row]].map(|weight| weight / unit);
-            if varying.iter().any(|weight| !(-1.0..0.999_98).contains(weight)) {
+            let is_tinted = self.rows == Rows::Tinted;
+            // A tint is at most 1, and has nothing to add.
+            let slope = if is_tinted { 0.0 } else { self.slopes[row] / unit };
+            if [r, g, b, slope].iter().any(|weight| !(-1.0..0.999_98).contains(weight)) {
                 return false;
             }
             let constant = self.constants[row] / unit;
             let range = |weight: f64| (weight.min(0.0), weight.max(0.0));
-            let [r, g, b, slope] = varying.map(range);
+            let weights = [r, g, b].map(range);
+            if is_tinted {
+                // The sum itself must not saturate; after it there is one more term.
+                let low: f64 = weights.iter().map(|weight| weight.0).sum();
+                let high: f64 = weights.iter().map(|weight| weight.1).sum();
+                return low >= -1.0 && high <= 1.0 && constant.abs() <= 1.0;
+            }
+            let ([r, g, b], slope) = (weights, range(slope));
             let constant_term = (constant, constant);
-            let terms = if self.shared {
+            let terms = if self.rows == Rows::Shared {
                 [r, g, b, slope, constant_term, range(own)]
             } else {
                 [constant_term, r, g, b, slope, range(own)]
@@ -195,27 +249,38 @@ impl Parts {
 
     fn fixed(&self, doublings: u32, floor: bool) -> Sums {
         // `as` saturates.
-        let scaled =
-            |value: f64, one: f64| (value * one / f64::from(1 << doublings)).round() as i16;
+        let unit = f64::from(1 << doublings);
+        let scaled = |value: f64, one: f64| (value * one / unit).round() as i16;
         let coefficients = |row: [f64; 3]| row.map(|weight| scaled(weight, 32_768.0));
         let weights = if self.weights.iter().flatten().all(|weight| weight.abs() < 1e-9) {
             Weights::None
-        } else if self.shared {
-            Weights::Shared(coefficients(self.weights[0]))
         } else {
-            Weights::Matrix(self.weights.map(coefficients))
+            match self.rows {
+                Rows::Shared => Weights::Shared(coefficients(self.weights[0])),
+                Rows::Tinted => Weights::Tinted(coefficients(self.weights[0])),
+                Rows::Own => Weights::Matrix(self.weights.map(coefficients)),
+            }
+        };
+        // A tint is of a sum that is halved already.
+        let slopes = match self.rows {
+            Rows::Tinted => self.slopes.map(|tint| (tint * 32_768.0).round() as i16),
+            _ => coefficients(self.slopes),
         };
         let some = |values: [i16; 3]| (values != [0; 3]).then_some(values);
         Sums {
             weights,
-            slopes: some(coefficients(self.slopes)),
+            slopes: some(slopes),
             constants: some(self.constants.map(|constant| scaled(constant, 32_767.0))),
             own: self.own,
             doublings,
             floor,
+            is_last: false,
         }
     }
 }
+
+/// How far one sum for all channels may be off, of 0..=1: a quarter of a level.
+const TINT_ERROR_MAX: f64 = 0.25 / 255.0;
 
 /// Whether clamping this step's result to 0..=1 never changes it, for inputs in 0..=1.
 fn never_clips(matrix: &Matrix) -> bool {

@@ -8,46 +8,57 @@
     reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
 )]
 
-use super::super::lanes::{Lanes, Plain, fetch_ahead};
+use super::super::lanes::{Lanes, Plain, fetch_ahead, multiply_high};
 use super::super::raster::Raster;
-use super::{FixedStep, Sums, Weights};
+use super::{FixedStep, Sums, Weights, byte_factor, separate};
 
 /// Bytes of the largest unit.
 const UNIT_BYTES_MAX: usize = 256;
 
 /// Lanes that can take pixels apart. A unit is two vectors per channel.
 pub(in super::super) trait Pixels: Lanes {
-    /// Whether there are registers for a whole unit; else its halves go through the steps one after the other.
+    /// Whether there are registers for a unit and the numbers of a step; else each step goes over a block of units.
     const WHOLE: bool;
-    /// Values as bytes, through the table, as values again.
-    fn look_up<const PARTS: usize>(
-        self,
-        table: &[u8; 256],
-        parts: [Self::Vector; PARTS],
-    ) -> [Self::Vector; PARTS];
+    /// Whether bytes can be looked up many at a time.
+    const LOOKS_UP: bool;
+    /// A table to look up bytes in.
+    type Table;
+    /// The table as this set needs it.
+    fn table(self, bytes: &[u8; 256]) -> Self::Table;
+    /// Each byte's entry.
+    fn look_up(self, table: &Self::Table, bytes: Self::Bytes) -> Self::Bytes;
     /// A unit of bytes, of `CHANNELS` a pixel, as channel values; alpha is left out.
     fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<Self::Vector>;
     /// Red, green and blue bytes of 2 * [`Lanes::COUNT`] RGB pixels, in the order of the row.
     fn channels(self, rgb: &[u8]) -> [Self::Bytes; 3];
     /// The way back from [`Pixels::channels`].
     fn interleave(self, channels: [Self::Bytes; 3], rgb: &mut [u8]);
-    /// Values as bytes, rounded; what is negative becomes 0. The bytes of alpha stay.
-    fn join<const CHANNELS: usize>(self, unit: Unit<Self::Vector>, bytes: &mut [u8]);
+    /// Values times the factor as bytes, rounded and clamped, see [`byte_factor`]. The bytes of alpha stay.
+    fn join<const CHANNELS: usize>(
+        self,
+        unit: Unit<Self::Vector>,
+        factor: Self::Vector,
+        bytes: &mut [u8],
+    );
+    /// Bytes as channel values, in the halves of [`Lanes::weigh`].
+    fn values(self, bytes: Self::Bytes) -> [Self::Vector; 2];
+    /// The way back from [`Pixels::values`], like [`Pixels::join`].
+    fn bytes(self, values: [Self::Vector; 2], factor: Self::Vector) -> Self::Bytes;
 }
 
 /// Red, green and blue of a unit, in two halves.
-pub(in super::super) type Unit<V, const PARTS: usize = 2> = [[V; PARTS]; 3];
+pub(in super::super) type Unit<V> = [[V; 2]; 3];
 
 /// A step with its numbers spread over vectors.
-enum Prepared<'a, V> {
-    Sums(PreparedSums<V>),
-    Tables(&'a [[u8; 256]; 3]),
+enum Prepared<L: Pixels> {
+    Sums(PreparedSums<L::Vector>),
+    Tables([L::Table; 3]),
 }
 
 /// See [`Sums`]; what a form does not use is zero.
 struct PreparedSums<V> {
-    form: Form,
-    /// [`Weights::Shared`] are the first row.
+    form: u8,
+    /// One sum for all channels is the first row.
     rows: [[V; 3]; 3],
     slopes: [V; 3],
     constants: [V; 3],
@@ -55,135 +66,145 @@ struct PreparedSums<V> {
     floor: bool,
 }
 
-/// Which terms a step has: the question is asked once for a unit, and what follows has no branches.
-#[derive(Clone, Copy)]
-enum Form {
-    /// Grayscale.
-    Shared,
-    /// Saturate up to 1; from there on with the channel itself.
-    SharedSlopes,
-    SharedSlopesOwn,
-    /// The same joined with others.
-    SharedSlopesConstants,
-    SharedSlopesConstantsOwn,
-    /// Sepia; hue-rotate.
-    Matrix,
-    MatrixOwn,
-    /// Duotone; sepia with contrast.
-    MatrixConstants,
-    MatrixConstantsOwn,
-    /// Brightness up to 1, warmth; from there on with the channel itself.
-    Slopes,
-    SlopesOwn,
-    /// Invert, fade, contrast up to 1; from there on with the channel itself.
-    SlopesConstants,
-    SlopesConstantsOwn,
+/// Which terms a step has, as bits: weights, of which there is one kind at most, and what comes after them.
+mod form {
+    pub const MATRIX: u8 = 1;
+    pub const SHARED: u8 = 2;
+    pub const TINTED: u8 = 3;
+    pub const WEIGHTS: u8 = 3;
+    pub const SLOPES: u8 = 4;
+    pub const CONSTANTS: u8 = 8;
+    pub const OWN: u8 = 16;
+}
+use form::*;
+
+/// Does the work for the form, which is a constant there: what follows has no branches. The forms are the narrowest ones that have a step's
+/// terms: those of steps that may be the last, and those that have more after `or`.
+macro_rules! by_form {
+    ($form:expr, $constant:ident => $work:expr) => {
+        by_form!(@arms $form, $constant => $work;
+            MATRIX, MATRIX | CONSTANTS,
+            SHARED, SHARED | SLOPES, SHARED | SLOPES | CONSTANTS,
+            TINTED | SLOPES, TINTED | SLOPES | CONSTANTS)
+    };
+    ($form:expr, $constant:ident => $work:expr, or own) => {
+        by_form!(@arms $form, $constant => $work;
+            MATRIX, MATRIX | CONSTANTS, MATRIX | OWN, MATRIX | CONSTANTS | OWN,
+            SHARED, SHARED | SLOPES, SHARED | SLOPES | CONSTANTS,
+            SHARED | SLOPES | OWN, SHARED | SLOPES | CONSTANTS | OWN,
+            TINTED | SLOPES, TINTED | SLOPES | CONSTANTS,
+            SLOPES, SLOPES | OWN, SLOPES | CONSTANTS, SLOPES | CONSTANTS | OWN)
+    };
+    (@arms $form:expr, $constant:ident => $work:expr; $($terms:expr),*) => {
+        match $form {
+            $(form if form == $terms => {
+                const $constant: u8 = $terms;
+                $work
+            })*
+            form => unreachable!("no step has the form {form}"),
+        }
+    };
 }
 
-impl Form {
-    /// The narrowest one that has the step's terms.
-    fn of(sums: &Sums) -> Self {
-        match (sums.weights, sums.constants.is_some(), sums.own) {
-            (Weights::Shared(_), false, false) if sums.slopes.is_none() => Form::Shared,
-            (Weights::Shared(_), false, false) => Form::SharedSlopes,
-            (Weights::Shared(_), false, true) => Form::SharedSlopesOwn,
-            (Weights::Shared(_), true, false) => Form::SharedSlopesConstants,
-            (Weights::Shared(_), true, true) => Form::SharedSlopesConstantsOwn,
-            (Weights::Matrix(_), false, false) => Form::Matrix,
-            (Weights::Matrix(_), false, true) => Form::MatrixOwn,
-            (Weights::Matrix(_), true, false) => Form::MatrixConstants,
-            (Weights::Matrix(_), true, true) => Form::MatrixConstantsOwn,
-            (Weights::None, false, false) => Form::Slopes,
-            (Weights::None, false, true) => Form::SlopesOwn,
-            (Weights::None, true, false) => Form::SlopesConstants,
-            (Weights::None, true, true) => Form::SlopesConstantsOwn,
-        }
+/// The narrowest form that has the step's terms.
+fn form_of(sums: &Sums) -> u8 {
+    let constants = if sums.constants.is_some() { CONSTANTS } else { 0 };
+    let own = if sums.own { OWN } else { 0 };
+    match sums.weights {
+        Weights::Matrix(_) => MATRIX | constants | own,
+        Weights::Tinted(_) => TINTED | SLOPES | constants,
+        Weights::Shared(_) if sums.slopes.is_none() && constants | own == 0 => SHARED,
+        Weights::Shared(_) => SHARED | SLOPES | constants | own,
+        Weights::None => SLOPES | constants | own,
     }
 }
 
-impl<'a, V: Copy> Prepared<'a, V> {
+impl<L: Pixels> Prepared<L> {
     #[inline(always)]
-    fn new<L: Pixels<Vector = V>>(lanes: L, step: &'a FixedStep) -> Self {
-        let sums = match step {
-            FixedStep::Tables(tables) => return Prepared::Tables(tables),
-            FixedStep::Sums(sums) => sums,
-        };
-        let rows = match sums.weights {
-            Weights::None => [[0; 3]; 3],
-            Weights::Shared(weights) => [weights; 3],
-            Weights::Matrix(rows) => rows,
-        };
-        let mut prepared = PreparedSums {
-            form: Form::of(sums),
-            rows: [[lanes.splat(0); 3]; 3],
-            slopes: spread(lanes, sums.slopes.unwrap_or_default()),
-            constants: spread(lanes, sums.constants.unwrap_or_default()),
-            doublings: sums.doublings,
-            floor: sums.floor,
-        };
-        for row in 0..3 {
-            prepared.rows[row] = spread(lanes, rows[row]);
+    fn new(lanes: L, step: &FixedStep) -> Self {
+        match step {
+            FixedStep::Tables(tables) => {
+                let [red, green, blue] = &**tables;
+                Prepared::Tables([lanes.table(red), lanes.table(green), lanes.table(blue)])
+            }
+            FixedStep::Sums(sums) => Prepared::Sums(PreparedSums::new(lanes, sums)),
         }
-        Prepared::Sums(prepared)
     }
 
+    /// Each unit goes through the step.
     #[inline(always)]
-    fn apply<L: Pixels<Vector = V>, const PARTS: usize>(
-        &self,
-        lanes: L,
-        unit: Unit<V, PARTS>,
-    ) -> Unit<V, PARTS> {
+    fn apply(&self, lanes: L, units: &mut [Unit<L::Vector>]) {
         match self {
-            Prepared::Sums(sums) => sums.apply(lanes, unit),
+            Prepared::Sums(sums) => sums.apply(lanes, units),
             Prepared::Tables(tables) => {
-                let mut out = unit;
-                for channel in 0..3 {
-                    out[channel] = lanes.look_up(&tables[channel], unit[channel]);
+                for unit in units {
+                    *unit = look_up(lanes, tables, *unit);
                 }
-                out
             }
         }
     }
+}
+
+#[inline(always)]
+fn look_up<L: Pixels>(
+    lanes: L,
+    tables: &[L::Table; 3],
+    unit: Unit<L::Vector>,
+) -> Unit<L::Vector> {
+    let factor = lanes.splat(byte_factor(0));
+    let mut out = unit;
+    for channel in 0..3 {
+        let bytes = lanes.bytes(unit[channel], factor);
+        out[channel] = lanes.values(lanes.look_up(&tables[channel], bytes));
+    }
+    out
 }
 
 impl<V: Copy> PreparedSums<V> {
     #[inline(always)]
-    fn apply<L: Pixels<Vector = V>, const PARTS: usize>(
-        &self,
-        lanes: L,
-        unit: Unit<V, PARTS>,
-    ) -> Unit<V, PARTS> {
-        let mut sums = match self.form {
-            Form::Shared => self.sums::<L, PARTS, SHARED, false, false, false>(lanes, unit),
-            Form::SharedSlopes => self.sums::<L, PARTS, SHARED, true, false, false>(lanes, unit),
-            Form::SharedSlopesOwn => self.sums::<L, PARTS, SHARED, true, false, true>(lanes, unit),
-            Form::SharedSlopesConstants => {
-                self.sums::<L, PARTS, SHARED, true, true, false>(lanes, unit)
-            }
-            Form::SharedSlopesConstantsOwn => {
-                self.sums::<L, PARTS, SHARED, true, true, true>(lanes, unit)
-            }
-            Form::Matrix => self.sums::<L, PARTS, MATRIX, false, false, false>(lanes, unit),
-            Form::MatrixOwn => self.sums::<L, PARTS, MATRIX, false, false, true>(lanes, unit),
-            Form::MatrixConstants => self.sums::<L, PARTS, MATRIX, false, true, false>(lanes, unit),
-            Form::MatrixConstantsOwn => {
-                self.sums::<L, PARTS, MATRIX, false, true, true>(lanes, unit)
-            }
-            Form::Slopes => self.sums::<L, PARTS, NONE, true, false, false>(lanes, unit),
-            Form::SlopesOwn => self.sums::<L, PARTS, NONE, true, false, true>(lanes, unit),
-            Form::SlopesConstants => self.sums::<L, PARTS, NONE, true, true, false>(lanes, unit),
-            Form::SlopesConstantsOwn => self.sums::<L, PARTS, NONE, true, true, true>(lanes, unit),
+    fn new<L: Pixels<Vector = V>>(lanes: L, sums: &Sums) -> Self {
+        let rows = match sums.weights {
+            Weights::None => [[0; 3]; 3],
+            Weights::Shared(weights) | Weights::Tinted(weights) => [weights; 3],
+            Weights::Matrix(rows) => rows,
         };
+        let mut prepared = Self {
+            form: form_of(sums),
+            rows: [[lanes.splat(0); 3]; 3],
+            slopes: spread(lanes, sums.slopes.unwrap_or_default()),
+            constants: spread(lanes, sums.constants.unwrap_or_default()),
+            doublings: if sums.is_last { 0 } else { sums.doublings },
+            floor: sums.floor && !sums.is_last,
+        };
+        for row in 0..3 {
+            prepared.rows[row] = spread(lanes, rows[row]);
+        }
+        prepared
+    }
+
+    #[inline(always)]
+    fn apply<L: Pixels<Vector = V>>(&self, lanes: L, units: &mut [Unit<V>]) {
+        by_form!(self.form, FORM => {
+            for unit in units {
+                let sums = self.sums::<L, FORM>(lanes, *unit);
+                *unit = self.clamped(lanes, sums);
+            }
+        }, or own);
+    }
+
+    /// The sums doubled, and not below 0 where they could be.
+    #[inline(always)]
+    fn clamped<L: Pixels<Vector = V>>(&self, lanes: L, mut sums: Unit<V>) -> Unit<V> {
         for _ in 0..self.doublings {
             for channel in 0..3 {
-                for half in 0..PARTS {
+                for half in 0..2 {
                     sums[channel][half] = lanes.add(sums[channel][half], sums[channel][half]);
                 }
             }
         }
         if self.floor {
             for channel in 0..3 {
-                for half in 0..PARTS {
+                for half in 0..2 {
                     sums[channel][half] = lanes.max(sums[channel][half], lanes.splat(0));
                 }
             }
@@ -192,44 +213,37 @@ impl<V: Copy> PreparedSums<V> {
     }
 
     #[inline(always)]
-    fn sums<
-        L: Pixels<Vector = V>,
-        const PARTS: usize,
-        const WEIGHTS: u8,
-        const SLOPES: bool,
-        const CONSTANTS: bool,
-        const OWN: bool,
-    >(
-        &self,
-        lanes: L,
-        unit: Unit<V, PARTS>,
-    ) -> Unit<V, PARTS> {
+    fn sums<L: Pixels<Vector = V>, const FORM: u8>(&self, lanes: L, unit: Unit<V>) -> Unit<V> {
         let mut out = unit;
-        for half in 0..PARTS {
+        for half in 0..2 {
             let value = [unit[0][half], unit[1][half], unit[2][half]];
             let mut shared = lanes.splat(0);
-            if WEIGHTS == SHARED {
+            if FORM & WEIGHTS == SHARED || FORM & WEIGHTS == TINTED {
                 shared = weigh(lanes, value, &self.rows[0]);
             }
             for channel in 0..3 {
                 let mut sum = shared;
-                if WEIGHTS == MATRIX {
+                if FORM & WEIGHTS == MATRIX {
                     let row = &self.rows[channel];
                     sum = lanes.multiply_high(value[0], row[0]);
-                    if CONSTANTS {
+                    if FORM & CONSTANTS != 0 {
                         sum = lanes.add(self.constants[channel], sum);
                     }
                     sum = lanes.add(sum, lanes.multiply_high(value[1], row[1]));
                     sum = lanes.add(sum, lanes.multiply_high(value[2], row[2]));
+                } else {
+                    if FORM & WEIGHTS == TINTED {
+                        sum = lanes.multiply_high(shared, self.slopes[channel]);
+                    } else if FORM & SLOPES != 0 {
+                        let product = lanes.multiply_high(value[channel], self.slopes[channel]);
+                        let is_first = FORM & WEIGHTS == 0;
+                        sum = if is_first { product } else { lanes.add(sum, product) };
+                    }
+                    if FORM & CONSTANTS != 0 {
+                        sum = lanes.add(sum, self.constants[channel]);
+                    }
                 }
-                if SLOPES {
-                    let product = lanes.multiply_high(value[channel], self.slopes[channel]);
-                    sum = if WEIGHTS == NONE { product } else { lanes.add(sum, product) };
-                }
-                if CONSTANTS && WEIGHTS != MATRIX {
-                    sum = lanes.add(sum, self.constants[channel]);
-                }
-                if OWN {
+                if FORM & OWN != 0 {
                     sum = lanes.add(sum, value[channel]);
                 }
                 out[channel][half] = sum;
@@ -238,11 +252,6 @@ impl<V: Copy> PreparedSums<V> {
         out
     }
 }
-
-/// For [`PreparedSums::sums`]: no weights, one row for all channels, a row each.
-const NONE: u8 = 0;
-const SHARED: u8 = 1;
-const MATRIX: u8 = 2;
 
 /// A number for each channel, in vectors.
 #[inline(always)]
@@ -262,23 +271,124 @@ pub(in super::super) fn weigh<L: Pixels>(
     lanes.add(two, lanes.multiply_high(value[2], weights[2]))
 }
 
-/// Runs the steps over all pixels. To be inlined, with all that it calls, into a function compiled for the lanes' instruction
-/// set; that is why there are loops here and no closures, which would be functions of their own.
+/// Runs the steps over all pixels, of which rounding to bytes doubles what they leave. To be inlined, with all that it calls, into a function
+/// compiled for the lanes' instruction set; that is why there are loops here and no closures, which would be functions of their own.
 #[inline(always)]
 pub(super) fn run<'a, L: Pixels>(
     lanes: L,
-    steps: impl Iterator<Item = &'a FixedStep>,
+    steps: impl Iterator<Item = &'a FixedStep> + Clone,
+    doublings: u32,
     raster: &mut Raster<'_>,
 ) {
+    let factor = lanes.splat(byte_factor(doublings));
     let mut prepared = Vec::new();
-    for step in steps {
+    for step in steps.clone() {
         prepared.push(Prepared::new(lanes, step));
     }
+    let mut steps = steps;
+    match (&prepared[..], steps.next()) {
+        // One step has a loop of its own, without a question in it.
+        ([_], Some(FixedStep::Sums(sums))) if matches!(sums.weights, Weights::None) => {
+            separate::run(lanes, sums, raster);
+        }
+        ([_], Some(FixedStep::Tables(tables))) if !L::LOOKS_UP => separate::look_up(tables, raster),
+        ([Prepared::Sums(sums)], _) => {
+            by_form!(sums.form, FORM => pieces(lanes, &One::<_, FORM>(sums), factor, raster));
+        }
+        (steps, _) if L::WHOLE => pieces(lanes, &All(steps), factor, raster),
+        (steps, _) => pieces(lanes, &Blocks(steps), factor, raster),
+    }
+}
+
+/// What is done to whole units.
+trait Work<L: Pixels> {
+    fn run<const CHANNELS: usize>(&self, lanes: L, factor: L::Vector, bytes: &mut [u8]);
+}
+
+/// A step whose form is known.
+struct One<'a, V, const FORM: u8>(&'a PreparedSums<V>);
+
+impl<L: Pixels, const FORM: u8> Work<L> for One<'_, L::Vector, FORM> {
+    #[inline(always)]
+    fn run<const CHANNELS: usize>(&self, lanes: L, factor: L::Vector, bytes: &mut [u8]) {
+        let size = CHANNELS * 2 * L::COUNT;
+        let mut rest = bytes;
+        while rest.len() >= size {
+            let (bytes, more) = rest.split_at_mut(size);
+            fetch_ahead(lanes, more, size);
+            let unit = self.0.sums::<L, FORM>(lanes, lanes.split::<CHANNELS>(bytes));
+            lanes.join::<CHANNELS>(unit, factor, bytes);
+            rest = more;
+        }
+    }
+}
+
+/// One step after the other, unit by unit.
+struct All<'a, L: Pixels>(&'a [Prepared<L>]);
+
+impl<L: Pixels> Work<L> for All<'_, L> {
+    #[inline(always)]
+    fn run<const CHANNELS: usize>(&self, lanes: L, factor: L::Vector, bytes: &mut [u8]) {
+        let size = CHANNELS * 2 * L::COUNT;
+        let mut rest = bytes;
+        while rest.len() >= size {
+            let (bytes, more) = rest.split_at_mut(size);
+            fetch_ahead(lanes, more, size);
+            let mut unit = lanes.split::<CHANNELS>(bytes);
+            for step in self.0 {
+                unit = match step {
+                    Prepared::Sums(sums) => {
+                        let unit = by_form!(
+                            sums.form, FORM => sums.sums::<L, FORM>(lanes, unit), or own
+                        );
+                        sums.clamped(lanes, unit)
+                    }
+                    Prepared::Tables(tables) => look_up(lanes, tables, unit),
+                };
+            }
+            lanes.join::<CHANNELS>(unit, factor, bytes);
+            rest = more;
+        }
+    }
+}
+
+/// One step after the other, each over a block of units, which lies in the first cache.
+struct Blocks<'a, L: Pixels>(&'a [Prepared<L>]);
+
+/// Units of a block.
+const BLOCK: usize = 16;
+
+impl<L: Pixels> Work<L> for Blocks<'_, L> {
+    #[inline(always)]
+    fn run<const CHANNELS: usize>(&self, lanes: L, factor: L::Vector, bytes: &mut [u8]) {
+        let size = CHANNELS * 2 * L::COUNT;
+        let mut units = [[[lanes.splat(0); 2]; 3]; BLOCK];
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (bytes, more) = rest.split_at_mut((BLOCK * size).min(rest.len()));
+            fetch_ahead(lanes, more, bytes.len());
+            let units = &mut units[..bytes.len() / size];
+            for (unit, bytes) in units.iter_mut().zip(bytes.chunks_exact(size)) {
+                *unit = lanes.split::<CHANNELS>(bytes);
+            }
+            for step in self.0 {
+                step.apply(lanes, units);
+            }
+            for (unit, bytes) in units.iter().zip(bytes.chunks_exact_mut(size)) {
+                lanes.join::<CHANNELS>(*unit, factor, bytes);
+            }
+            rest = more;
+        }
+    }
+}
+
+#[inline(always)]
+fn pieces<L: Pixels>(lanes: L, work: &impl Work<L>, factor: L::Vector, raster: &mut Raster<'_>) {
     let channels = raster.channels;
     for piece in raster.pieces() {
         match channels {
-            4 => piece_of::<4, L>(lanes, &prepared, piece),
-            _ => piece_of::<3, L>(lanes, &prepared, piece),
+            4 => piece_of::<4, L>(lanes, work, factor, piece),
+            _ => piece_of::<3, L>(lanes, work, factor, piece),
         }
     }
 }
@@ -286,66 +396,36 @@ pub(super) fn run<'a, L: Pixels>(
 #[inline(always)]
 fn piece_of<const CHANNELS: usize, L: Pixels>(
     lanes: L,
-    steps: &[Prepared<'_, L::Vector>],
+    work: &impl Work<L>,
+    factor: L::Vector,
     pixels: &mut [u8],
 ) {
     let size = CHANNELS * 2 * L::COUNT;
-    let mut rest = pixels;
-    while rest.len() >= size {
-        let (unit, more) = rest.split_at_mut(size);
-        fetch_ahead(lanes, more, size);
-        one::<CHANNELS, L>(lanes, steps, unit);
-        rest = more;
+    let (whole, rest) = pixels.split_at_mut(pixels.len() / size * size);
+    work.run::<CHANNELS>(lanes, factor, whole);
+    if !rest.is_empty() {
+        let mut padded = [0; UNIT_BYTES_MAX];
+        padded[..rest.len()].copy_from_slice(rest);
+        work.run::<CHANNELS>(lanes, factor, &mut padded[..size]);
+        rest.copy_from_slice(&padded[..rest.len()]);
     }
-    if rest.is_empty() {
-        return;
-    }
-    let mut padded = [0; UNIT_BYTES_MAX];
-    padded[..rest.len()].copy_from_slice(rest);
-    one::<CHANNELS, L>(lanes, steps, &mut padded[..CHANNELS * 2 * L::COUNT]);
-    rest.copy_from_slice(&padded[..rest.len()]);
-}
-
-#[inline(always)]
-fn one<const CHANNELS: usize, L: Pixels>(
-    lanes: L,
-    steps: &[Prepared<'_, L::Vector>],
-    bytes: &mut [u8],
-) {
-    let mut unit = lanes.split::<CHANNELS>(bytes);
-    if L::WHOLE {
-        for step in steps {
-            unit = step.apply::<L, 2>(lanes, unit);
-        }
-    } else {
-        for half in 0..2 {
-            let mut part = [[unit[0][half]], [unit[1][half]], [unit[2][half]]];
-            for step in steps {
-                part = step.apply::<L, 1>(lanes, part);
-            }
-            for channel in 0..3 {
-                unit[channel][half] = part[channel][0];
-            }
-        }
-    }
-    lanes.join::<CHANNELS>(unit, bytes);
 }
 
 const PLAIN: usize = Plain::COUNT;
 
 impl Pixels for Plain {
     const WHOLE: bool = false;
+    const LOOKS_UP: bool = false;
+    type Table = [u8; 256];
 
     #[inline(always)]
-    fn look_up<const PARTS: usize>(
-        self,
-        table: &[u8; 256],
-        mut parts: [Self::Vector; PARTS],
-    ) -> [Self::Vector; PARTS] {
-        for value in parts.as_flattened_mut() {
-            *value = super::to_wide(table[usize::from(super::to_byte(*value))]);
-        }
-        parts
+    fn table(self, bytes: &[u8; 256]) -> [u8; 256] {
+        *bytes
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[u8; 256], bytes: Self::Bytes) -> Self::Bytes {
+        bytes.map(|byte| table[usize::from(byte)])
     }
 
     #[inline(always)]
@@ -381,14 +461,39 @@ impl Pixels for Plain {
     }
 
     #[inline(always)]
-    fn join<const CHANNELS: usize>(self, unit: Unit<Self::Vector>, bytes: &mut [u8]) {
+    fn join<const CHANNELS: usize>(
+        self,
+        unit: Unit<Self::Vector>,
+        factor: Self::Vector,
+        bytes: &mut [u8],
+    ) {
         let pixels = bytes.as_chunks_mut::<CHANNELS>().0.as_chunks_mut::<PLAIN>().0;
         for (half, pixels) in pixels.iter_mut().enumerate().take(2) {
             for channel in 0..3 {
                 for lane in 0..PLAIN {
-                    pixels[lane][channel] = super::to_byte(unit[channel][half][lane]);
+                    let byte = multiply_high(unit[channel][half][lane], factor[lane]);
+                    pixels[lane][channel] = byte.clamp(0, 255) as u8;
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn values(self, bytes: Self::Bytes) -> [Self::Vector; 2] {
+        let mut values = [[0; PLAIN]; 2];
+        for (value, byte) in values.as_flattened_mut().iter_mut().zip(bytes) {
+            *value = super::to_wide(byte);
+        }
+        values
+    }
+
+    #[inline(always)]
+    fn bytes(self, values: [Self::Vector; 2], factor: Self::Vector) -> Self::Bytes {
+        let mut bytes = [0; 2 * PLAIN];
+        for at in 0..2 * PLAIN {
+            let byte = multiply_high(values[at / PLAIN][at % PLAIN], factor[at % PLAIN]);
+            bytes[at] = byte.clamp(0, 255) as u8;
+        }
+        bytes
     }
 }

@@ -48,22 +48,24 @@ fn wide(bytes: uint8x16_t) -> int16x8x2_t {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn packed(values: int16x8x2_t) -> uint8x16_t {
-    let byte = |half| vqmovun_s16(vqrdmulhq_n_s16(half, 255));
+fn packed(values: int16x8x2_t, factor: int16x8x2_t) -> uint8x16_t {
+    let byte = |half| vqmovun_s16(vqrdmulhq_s16(half, factor.0));
     vcombine_u8(byte(values.0), byte(values.1))
 }
 
 operation!(widen, Neon, (bytes: uint8x16_t) -> int16x8x2_t, wide(bytes));
-operation!(pack, Neon, (values: int16x8x2_t) -> uint8x16_t, packed(values));
-operation!(look_up, Neon, (table: [uint8x16x4_t; 4], values: int16x8x2_t) -> int16x8x2_t, {
+operation!(pack, Neon, (values: int16x8x2_t, factor: int16x8x2_t) -> uint8x16_t, {
+    packed(values, factor)
+});
+operation!(look_up, Neon, (table: [uint8x16x4_t; 4], index: uint8x16_t) -> uint8x16_t, {
     // Of an index beyond its 64 entries the first makes 0, and the others leave what is there.
-    let (index, step) = (packed(values), vdupq_n_u8(64));
+    let step = vdupq_n_u8(64);
     let second = vsubq_u8(index, step);
     let third = vsubq_u8(second, step);
     let found = vqtbl4q_u8(table[0], index);
     let found = vqtbx4q_u8(found, table[1], second);
     let found = vqtbx4q_u8(found, table[2], third);
-    wide(vqtbx4q_u8(found, table[3], vsubq_u8(third, step)))
+    vqtbx4q_u8(found, table[3], vsubq_u8(third, step))
 });
 
 /// 64 bytes of a table.
@@ -99,23 +101,22 @@ fn put_back<const CHANNELS: usize>([r, g, b]: [uint8x16_t; 3], bytes: &mut [u8])
 
 impl Pixels for Neon {
     const WHOLE: bool = false;
+    const LOOKS_UP: bool = true;
+    type Table = [uint8x16x4_t; 4];
 
     #[inline(always)]
-    fn look_up<const PARTS: usize>(
-        self,
-        table: &[u8; 256],
-        mut parts: [int16x8x2_t; PARTS],
-    ) -> [int16x8x2_t; PARTS] {
-        let table = [
-            quarter(self, &table[..64]),
-            quarter(self, &table[64..128]),
-            quarter(self, &table[128..192]),
-            quarter(self, &table[192..]),
-        ];
-        for part in &mut parts {
-            *part = look_up(self, table, *part);
-        }
-        parts
+    fn table(self, bytes: &[u8; 256]) -> [uint8x16x4_t; 4] {
+        [
+            quarter(self, &bytes[..64]),
+            quarter(self, &bytes[64..128]),
+            quarter(self, &bytes[128..192]),
+            quarter(self, &bytes[192..]),
+        ]
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[uint8x16x4_t; 4], bytes: uint8x16x2_t) -> uint8x16x2_t {
+        uint8x16x2_t(look_up(self, *table, bytes.0), look_up(self, *table, bytes.1))
     }
 
     #[inline(always)]
@@ -143,9 +144,24 @@ impl Pixels for Neon {
     }
 
     #[inline(always)]
-    fn join<const CHANNELS: usize>(self, [r, g, b]: Unit<int16x8x2_t>, bytes: &mut [u8]) {
-        let half = |at: usize| [pack(self, r[at]), pack(self, g[at]), pack(self, b[at])];
+    fn join<const CHANNELS: usize>(
+        self,
+        [r, g, b]: Unit<int16x8x2_t>,
+        factor: int16x8x2_t,
+        bytes: &mut [u8],
+    ) {
+        let half = |at: usize| [r[at], g[at], b[at]].map(|values| pack(self, values, factor));
         put_back::<CHANNELS>(half(0), bytes);
         put_back::<CHANNELS>(half(1), &mut bytes[CHANNELS * HALF..]);
+    }
+
+    #[inline(always)]
+    fn values(self, bytes: uint8x16x2_t) -> [int16x8x2_t; 2] {
+        [widen(self, bytes.0), widen(self, bytes.1)]
+    }
+
+    #[inline(always)]
+    fn bytes(self, values: [int16x8x2_t; 2], factor: int16x8x2_t) -> uint8x16x2_t {
+        uint8x16x2_t(pack(self, values[0], factor), pack(self, values[1], factor))
     }
 }

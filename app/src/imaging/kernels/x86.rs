@@ -90,10 +90,9 @@ static SCATTER_RGBA: [[[u8; 64]; 2]; 4] =
 operation!(gather_512, Avx512, (low: __m512i, index: __m512i, high: __m512i) -> __m512i, {
     _mm512_srli_epi16::<1>(_mm512_permutex2var_epi8(low, index, high))
 });
-operation!(pack_512, Avx512, (halves: [__m512i; 2]) -> __m512i, {
-    let rounding = _mm512_set1_epi16(255);
-    let low = _mm512_mulhrs_epi16(halves[0], rounding);
-    _mm512_packus_epi16(low, _mm512_mulhrs_epi16(halves[1], rounding))
+operation!(pack_512, Avx512, (halves: [__m512i; 2], factor: __m512i) -> __m512i, {
+    let low = _mm512_mulhrs_epi16(halves[0], factor);
+    _mm512_packus_epi16(low, _mm512_mulhrs_epi16(halves[1], factor))
 });
 operation!(widen_512, Avx512, (bytes: __m512i) -> [__m512i; 2], {
     let low = _mm512_unpacklo_epi8(bytes, bytes);
@@ -136,23 +135,22 @@ fn load_512(avx512: Avx512, bytes: &[u8]) -> __m512i {
 
 impl Pixels for Avx512 {
     const WHOLE: bool = true;
+    const LOOKS_UP: bool = true;
+    type Table = [__m512i; 4];
 
     #[inline(always)]
-    fn look_up<const PARTS: usize>(
-        self,
-        table: &[u8; 256],
-        mut parts: [__m512i; PARTS],
-    ) -> [__m512i; PARTS] {
-        let table = [
-            load_512(self, &table[..64]),
-            load_512(self, &table[64..128]),
-            load_512(self, &table[128..192]),
-            load_512(self, &table[192..]),
-        ];
-        for two in parts.as_chunks_mut::<2>().0 {
-            *two = widen_512(self, look_up_512(self, table, pack_512(self, *two)));
-        }
-        parts
+    fn table(self, bytes: &[u8; 256]) -> [__m512i; 4] {
+        [
+            load_512(self, &bytes[..64]),
+            load_512(self, &bytes[64..128]),
+            load_512(self, &bytes[128..192]),
+            load_512(self, &bytes[192..]),
+        ]
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[__m512i; 4], bytes: __m512i) -> __m512i {
+        look_up_512(self, *table, bytes)
     }
 
     #[inline(always)]
@@ -199,10 +197,15 @@ impl Pixels for Avx512 {
     }
 
     #[inline(always)]
-    fn join<const CHANNELS: usize>(self, unit: Unit<__m512i>, bytes: &mut [u8]) {
-        let red = pack_512(self, unit[0]);
-        let green = pack_512(self, unit[1]);
-        let blue = pack_512(self, unit[2]);
+    fn join<const CHANNELS: usize>(
+        self,
+        unit: Unit<__m512i>,
+        factor: __m512i,
+        bytes: &mut [u8],
+    ) {
+        let red = self.bytes(unit[0], factor);
+        let green = self.bytes(unit[1], factor);
+        let blue = self.bytes(unit[2], factor);
         for (part, bytes) in bytes.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             let [first, second] =
                 if CHANNELS == 3 { &SCATTER_RGB[part] } else { &SCATTER_RGBA[part] };
@@ -213,6 +216,16 @@ impl Pixels for Avx512 {
             let joined: u8x64<Avx512> = joined.simd_into(self);
             joined.store_slice(bytes);
         }
+    }
+
+    #[inline(always)]
+    fn values(self, bytes: __m512i) -> [__m512i; 2] {
+        widen_512(self, bytes)
+    }
+
+    #[inline(always)]
+    fn bytes(self, values: [__m512i; 2], factor: __m512i) -> __m512i {
+        pack_512(self, values, factor)
     }
 }
 
@@ -303,6 +316,13 @@ operation!(shuffle_256, Avx2, (a: __m256i, mask: __m256i) -> __m256i, {
 operation!(blend_256, Avx2, (a: __m256i, b: __m256i, mask: __m256i) -> __m256i, {
     _mm256_blendv_epi8(a, b, mask)
 });
+operation!(xor_256, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_xor_si256(a, b));
+operation!(flip_256, Avx2, (a: __m256i) -> __m256i, {
+    _mm256_xor_si256(a, _mm256_set1_epi8(i8::MIN))
+});
+operation!(less_16_256, Avx2, (a: __m256i) -> __m256i, {
+    _mm256_subs_epi8(a, _mm256_set1_epi8(16))
+});
 operation!(or_256, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_or_si256(a, b));
 operation!(alpha_256, Avx2, (a: __m256i) -> __m256i, {
     _mm256_and_si256(a, _mm256_set1_epi32(0xFF00_0000_u32 as i32))
@@ -312,10 +332,9 @@ operation!(widen_256, Avx2, (bytes: __m256i) -> [__m256i; 2], {
     let low = _mm256_unpacklo_epi8(bytes, bytes);
     [_mm256_srli_epi16::<1>(low), _mm256_srli_epi16::<1>(_mm256_unpackhi_epi8(bytes, bytes))]
 });
-operation!(pack_256, Avx2, (halves: [__m256i; 2]) -> __m256i, {
-    let rounding = _mm256_set1_epi16(255);
-    let low = _mm256_mulhrs_epi16(halves[0], rounding);
-    _mm256_packus_epi16(low, _mm256_mulhrs_epi16(halves[1], rounding))
+operation!(pack_256, Avx2, (halves: [__m256i; 2], factor: __m256i) -> __m256i, {
+    let low = _mm256_mulhrs_epi16(halves[0], factor);
+    _mm256_packus_epi16(low, _mm256_mulhrs_epi16(halves[1], factor))
 });
 
 #[inline(always)]
@@ -349,6 +368,20 @@ fn mix<const N: usize>(avx2: Avx2, parts: [__m256i; N], masks: &[[u8; 32]; 4]) -
 fn overlay(avx2: Avx2, parts: [__m256i; 3], first: usize) -> __m256i {
     let two = blend_256(avx2, parts[0], parts[1], load_256(avx2, &THIRDS[(first + 2) % 3]));
     blend_256(avx2, two, parts[2], load_256(avx2, &THIRDS[(first + 1) % 3]))
+}
+
+/// Looks up bytes below 128 in their half of a table; of those from 128 on it makes 0. A shuffle looks up the lower four bits, and makes 0
+/// of bytes from 128 on, that is, of negative ones. So each sixteen entries hold what has changed since those before them, and all are
+/// added up for which the byte, less 16 for each, is not negative yet.
+#[inline(always)]
+fn changes_256(avx2: Avx2, changes: &[__m256i; 8], bytes: __m256i) -> __m256i {
+    let mut left = bytes;
+    let mut found = shuffle_256(avx2, changes[0], left);
+    for at in 1..8 {
+        left = less_16_256(avx2, left);
+        found = xor_256(avx2, found, shuffle_256(avx2, changes[at], left));
+    }
+    found
 }
 
 /// The channels' bytes of 32 pixels, alpha left out.
@@ -405,30 +438,38 @@ fn interleave_256<const CHANNELS: usize>(avx2: Avx2, planes: [__m256i; 3], bytes
 
 impl Pixels for Avx2 {
     const WHOLE: bool = false;
+    const LOOKS_UP: bool = true;
+    type Table = [[__m256i; 8]; 2];
 
     #[inline(always)]
-    fn look_up<const PARTS: usize>(
-        self,
-        table: &[u8; 256],
-        mut parts: [__m256i; PARTS],
-    ) -> [__m256i; PARTS] {
-        // No instruction looks up bytes in a table of 256; one after the other is as fast as sixteen shuffles.
-        for part in &mut parts {
-            let bytes: u8x32<Avx2> = pack_256(self, [*part; 2]).simd_into(self);
-            let mut found = [0; 32];
-            bytes.store_slice(&mut found);
-            for byte in &mut found {
-                *byte = table[usize::from(*byte)];
+    fn table(self, bytes: &[u8; 256]) -> [[__m256i; 8]; 2] {
+        let mut table = [[self.splat(0); 8]; 2];
+        for half in 0..2 {
+            let mut before = [0; 16];
+            for (change, entries) in
+                table[half].iter_mut().zip(bytes[128 * half..].as_chunks::<16>().0)
+            {
+                let mut twice = [0; 32];
+                for at in 0..32 {
+                    twice[at] = entries[at % 16] ^ before[at % 16];
+                }
+                *change = load_256(self, &twice);
+                before = *entries;
             }
-            [*part, _] = widen_256(self, load_256(self, &found));
         }
-        parts
+        table
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[[__m256i; 8]; 2], bytes: __m256i) -> __m256i {
+        let low = changes_256(self, &table[0], bytes);
+        xor_256(self, low, changes_256(self, &table[1], flip_256(self, bytes)))
     }
 
     #[inline(always)]
     fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<__m256i> {
         let planes = channels_256::<CHANNELS>(self, bytes);
-        [widen_256(self, planes[0]), widen_256(self, planes[1]), widen_256(self, planes[2])]
+        [self.values(planes[0]), self.values(planes[1]), self.values(planes[2])]
     }
 
     #[inline(always)]
@@ -442,8 +483,25 @@ impl Pixels for Avx2 {
     }
 
     #[inline(always)]
-    fn join<const CHANNELS: usize>(self, unit: Unit<__m256i>, bytes: &mut [u8]) {
-        let planes = [pack_256(self, unit[0]), pack_256(self, unit[1]), pack_256(self, unit[2])];
+    fn join<const CHANNELS: usize>(
+        self,
+        unit: Unit<__m256i>,
+        factor: __m256i,
+        bytes: &mut [u8],
+    ) {
+        let [r, g, b] = unit;
+        let planes =
+            [self.bytes(r, factor), self.bytes(g, factor), self.bytes(b, factor)];
         interleave_256::<CHANNELS>(self, planes, bytes);
+    }
+
+    #[inline(always)]
+    fn values(self, bytes: __m256i) -> [__m256i; 2] {
+        widen_256(self, bytes)
+    }
+
+    #[inline(always)]
+    fn bytes(self, values: [__m256i; 2], factor: __m256i) -> __m256i {
+        pack_256(self, values, factor)
     }
 }
