@@ -288,13 +288,16 @@ pub(super) fn run<'a, L: Pixels>(
     let mut steps = steps;
     match (&prepared[..], steps.next()) {
         // One step has a loop of its own, without a question in it.
-        ([_], Some(FixedStep::Sums(sums))) if matches!(sums.weights, Weights::None) => {
-            separate::run(lanes, sums, raster);
+        ([Prepared::Sums(prepared)], Some(FixedStep::Sums(sums))) if sums.is_last => {
+            if matches!(sums.weights, Weights::None) {
+                separate::run(lanes, sums, raster);
+            } else {
+                by_form!(prepared.form, FORM => {
+                    pieces(lanes, &One::<_, FORM>(prepared), factor, raster)
+                });
+            }
         }
         ([_], Some(FixedStep::Tables(tables))) if !L::LOOKS_UP => separate::look_up(tables, raster),
-        ([Prepared::Sums(sums)], _) => {
-            by_form!(sums.form, FORM => pieces(lanes, &One::<_, FORM>(sums), factor, raster));
-        }
         (steps, _) if L::WHOLE => pieces(lanes, &All(steps), factor, raster),
         (steps, _) => pieces(lanes, &Blocks(steps), factor, raster),
     }
