@@ -8,7 +8,7 @@
     reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
 )]
 
-use super::super::lanes::fetch_ahead;
+use super::super::lanes::{BYTES_MAX, fetch_ahead, in_halves};
 use super::super::raster::Raster;
 use super::lanes::Pixels;
 use super::{Sums, byte_factor};
@@ -42,8 +42,8 @@ fn pieces<L: Pixels, const PERIOD: usize, const CHANNELS: usize, const CONSTANTS
     let mut patterns = [[[lanes.splat(0); 2]; 2]; PERIOD];
     for at in 0..PERIOD {
         let first = at * 2 * L::COUNT;
-        let slopes = in_halves::<L, CHANNELS>(lanes, slopes, first);
-        patterns[at] = [slopes, in_halves::<L, CHANNELS>(lanes, constants, first)];
+        let slopes = pattern::<L, CHANNELS>(lanes, slopes, first);
+        patterns[at] = [slopes, pattern::<L, CHANNELS>(lanes, constants, first)];
     }
     for piece in raster.pieces() {
         let size = 2 * L::COUNT;
@@ -58,7 +58,7 @@ fn pieces<L: Pixels, const PERIOD: usize, const CHANNELS: usize, const CONSTANTS
         }
         for at in 0..PERIOD {
             let (bytes, more) = rest.split_at_mut(size.min(rest.len()));
-            let mut padded = [0; VECTOR_BYTES_MAX];
+            let mut padded = [0; BYTES_MAX];
             padded[..bytes.len()].copy_from_slice(bytes);
             vector::<L, CONSTANTS>(lanes, &patterns[at], factor, &mut padded);
             bytes.copy_from_slice(&padded[..bytes.len()]);
@@ -66,9 +66,6 @@ fn pieces<L: Pixels, const PERIOD: usize, const CHANNELS: usize, const CONSTANTS
         }
     }
 }
-
-/// Bytes of the largest vector.
-const VECTOR_BYTES_MAX: usize = 64;
 
 /// The first vector of the bytes.
 #[inline(always)]
@@ -94,21 +91,16 @@ fn with_alpha([r, g, b]: [i16; 3], alpha: i16) -> [i16; 4] {
 
 /// The numbers of channels for the bytes from the `first` of a row on, in the halves of [`Pixels::values`].
 #[inline(always)]
-fn in_halves<L: Pixels, const CHANNELS: usize>(
+fn pattern<L: Pixels, const CHANNELS: usize>(
     lanes: L,
     numbers: [i16; 4],
     first: usize,
 ) -> [L::Vector; 2] {
-    let mut bytes = [[0; VECTOR_BYTES_MAX]; 2];
-    for at in 0..2 * L::COUNT {
-        [bytes[0][at], bytes[1][at]] = numbers[(first + at) % CHANNELS].to_le_bytes();
+    let mut repeated = [0; BYTES_MAX];
+    for (at, number) in repeated.iter_mut().enumerate() {
+        *number = numbers[(first + at) % CHANNELS];
     }
-    let (low, high) = (lanes.load_bytes(&bytes[0]), lanes.load_bytes(&bytes[1]));
-    let (mut halves, high) = (lanes.weigh::<1, 0>(low, low), lanes.weigh::<1, 0>(high, high));
-    for half in 0..2 {
-        halves[half] = lanes.add_wrapping(halves[half], lanes.shift_left(high[half], 8));
-    }
-    halves
+    in_halves(lanes, &repeated)
 }
 
 /// Looks every channel up in its table, byte by byte: what machines do without an instruction for it.

@@ -131,6 +131,24 @@ pub fn transpose_squares<L: Lanes>(lanes: L, from: &[i16], to: &mut [i16]) {
     }
 }
 
+/// Twice as many numbers as a vector has, in the halves of [`Lanes::weigh`].
+#[inline(always)]
+pub fn in_halves<L: Lanes>(lanes: L, numbers: &[i16]) -> [L::Vector; 2] {
+    let mut bytes = [[0; BYTES_MAX]; 2];
+    for (at, number) in numbers[..2 * L::COUNT].iter().enumerate() {
+        [bytes[0][at], bytes[1][at]] = number.to_le_bytes();
+    }
+    let (low, high) = (lanes.load_bytes(&bytes[0]), lanes.load_bytes(&bytes[1]));
+    let (mut halves, high) = (lanes.weigh::<1, 0>(low, low), lanes.weigh::<1, 0>(high, high));
+    for half in 0..2 {
+        halves[half] = lanes.add_wrapping(halves[half], lanes.shift_left(high[half], 8));
+    }
+    halves
+}
+
+/// Bytes of the largest vector.
+pub const BYTES_MAX: usize = 64;
+
 /// a * b / 2^15, rounded: what `pmulhrsw` computes.
 #[inline(always)]
 pub fn multiply_high(a: i16, b: i16) -> i16 {
