@@ -68,6 +68,18 @@ impl<'a> Raster<'a> {
         &mut self.bytes[y * self.stride..][..self.width * self.channels]
     }
 
+    /// Where a row begins, for [`Raster::part`].
+    #[inline(always)]
+    pub(super) fn start(&self, y: usize) -> usize {
+        y * self.stride
+    }
+
+    /// So many bytes from a place on.
+    #[inline(always)]
+    pub(super) fn part(&self, from: usize, count: usize) -> &[u8] {
+        &self.bytes[from..from + count]
+    }
+
     /// A row, and all that lies below it, gaps included: nothing for the last row.
     #[inline(always)]
     pub(super) fn row_and_rest(&mut self, y: usize) -> (&mut [u8], &[u8]) {

@@ -79,6 +79,18 @@ struct Tiles {
     columns: Row,
     /// For each distance the tap of every lane.
     taps: Row,
+    /// Where the rows of a band and those around them lie, from the top.
+    sources: Vec<Source>,
+}
+
+/// Strips between what is read and what is fetched.
+const FETCHED: usize = 4;
+
+/// Where a row's bytes begin.
+#[derive(Clone, Copy)]
+enum Source {
+    Saved(usize),
+    Picture(usize),
 }
 
 impl Tiles {
@@ -98,6 +110,7 @@ impl Tiles {
             after: squares(),
             columns: Row::new(0, (2 * lead + block + (SIDES + 1) * channels) * L::COUNT),
             taps: Row::new(0, (reach + 1) * L::COUNT),
+            sources: Vec::with_capacity(L::COUNT + 2 * reach),
         }
     }
 
@@ -122,6 +135,7 @@ impl Tiles {
     ) {
         let (count, lead, block) = (self.count, self.lead, block::<L>());
         self.spread::<L>(band);
+        self.find_rows(raster, band);
         // As many columns are written as are read, but `lead` behind them: so far the kernel reaches to the right.
         for from in (0..count + lead).step_by(block) {
             if from < count {
@@ -142,11 +156,36 @@ impl Tiles {
                     first + lead - from,
                 );
             }
-            let numbers = self.columns.numbers();
-            for column in 0..2 * lead {
-                let vector = lanes.load(&numbers[(column + block) * L::COUNT..]);
-                lanes.store(vector, &mut numbers[column * L::COUNT..]);
+            self.hand_on(lanes);
+        }
+    }
+
+    /// The last columns become the first ones of the next strip.
+    #[inline(always)]
+    fn hand_on<L: Lanes>(&mut self, lanes: L) {
+        let (block, numbers) = (block::<L>() * L::COUNT, self.columns.numbers());
+        let kept = 2 * self.lead * L::COUNT;
+        // A block at a time, so that what is read and what is written lie apart.
+        for at in (0..kept).step_by(block) {
+            let count = block.min(kept - at);
+            let (to, from) = numbers[at..at + block + count].split_at_mut(block);
+            let vectors = to[..count].chunks_exact_mut(L::COUNT);
+            for (to, from) in vectors.zip(from.chunks_exact(L::COUNT)) {
+                lanes.store(lanes.load(from), to);
             }
+        }
+    }
+
+    /// Where the rows of the band and those around them lie.
+    fn find_rows(&mut self, raster: &Raster<'_>, band: &Band<'_>) {
+        self.sources.clear();
+        for at in 0..band.tall + 2 * band.radius {
+            let y = (band.top + at).saturating_sub(band.radius).min(raster.height - 1);
+            self.sources.push(if y < band.top {
+                Source::Saved(y % self.places * self.count)
+            } else {
+                Source::Picture(raster.start(y))
+            });
         }
     }
 
@@ -212,21 +251,21 @@ impl Tiles {
     /// The rows of a strip, and those around them, blurred across: squares whose rows are rows of the band.
     #[inline(always)]
     fn strip<L: Lanes>(&mut self, lanes: L, raster: &mut Raster<'_>, band: &Band<'_>, from: usize) {
-        let (block, to) = (block::<L>(), self.count.min(from + block::<L>()));
-        for (at, row) in self
-            .strip
-            .numbers()
-            .chunks_exact_mut(block)
-            .take(band.tall + 2 * band.radius)
-            .enumerate()
-        {
-            let y = (band.top + at).saturating_sub(band.radius).min(raster.height - 1);
-            let bytes = if y < band.top {
-                &self.saved[y % self.places * self.count..][..self.count]
-            } else {
-                &*raster.row(y)
+        let width = block::<L>().min(self.count - from);
+        let rows = self.strip.numbers().chunks_exact_mut(block::<L>());
+        for (row, source) in rows.zip(&self.sources) {
+            let bytes = match *source {
+                Source::Saved(start) => &self.saved[start + from..][..width],
+                Source::Picture(start) => {
+                    // What a strip further to the right will need, of the same row.
+                    let ahead = from + FETCHED * block::<L>();
+                    if ahead < self.count {
+                        lanes.fetch(raster.part(start + ahead, 1));
+                    }
+                    raster.part(start + from, width)
+                }
             };
-            widen(lanes, &bytes[from..to], row);
+            widen(lanes, bytes, row);
         }
         if band.same {
             self.across::<L, true>(lanes, band);
