@@ -74,7 +74,8 @@ impl Blocks for Plain {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use fearless_simd::{Avx2, Avx512};
+    use fearless_simd::prelude::*;
+    use fearless_simd::{Avx2, Avx512, i16x8};
 
     use super::super::super::lanes::{Lanes, operation, quarters};
     use super::{Blocks, PLACES, Quantized};
@@ -136,6 +137,63 @@ mod x86 {
     operation!(neighbours_256, Avx2, (bytes: __m256i) -> __m256i, {
         _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1))
     });
+
+    /// Where eight values of the file's order, of which `eight` is the number, lie in a column of their block: a mask for `pshufb`, which makes
+    /// 0 of those that lie elsewhere. For both lanes, which are blocks.
+    const fn of_column(eight: usize, column: usize) -> [u8; 32] {
+        let mut mask = [0x80; 32];
+        let mut at = 0;
+        while at < 16 {
+            let place = PLACES[8 * eight + at % 8] as usize;
+            if place % 8 == column {
+                let byte = at / 8 * 16 + at % 8 * 2;
+                (mask[byte], mask[byte + 1]) = (place as u8 / 8 * 2, place as u8 / 8 * 2 + 1);
+            }
+            at += 1;
+        }
+        mask
+    }
+
+    operation!(picked, Avx2, (column: __m256i, mask: __m256i) -> __m256i, {
+        _mm256_shuffle_epi8(column, mask)
+    });
+    operation!(both, Avx2, (a: __m256i, b: __m256i) -> __m256i, _mm256_or_si256(a, b));
+    operation!(apart, Avx2, (a: __m256i) -> [__m128i; 2], {
+        [_mm256_castsi256_si128(a), _mm256_extracti128_si256::<1>(a)]
+    });
+    // A bit for each value of two vectors that is zero: those of the lower lanes, then those of the upper ones.
+    operation!(zeros, Avx2, (a: __m256i, b: __m256i) -> u32, {
+        let zero = _mm256_setzero_si256();
+        let (a, b) = (_mm256_cmpeq_epi16(a, zero), _mm256_cmpeq_epi16(b, zero));
+        _mm256_movemask_epi8(_mm256_packs_epi16(a, b)) as u32
+    });
+
+    static OF_COLUMN: [[[u8; 32]; 8]; 8] = {
+        let mut masks = [[[0; 32]; 8]; 8];
+        let mut at = 0;
+        while at < 64 {
+            masks[at / 8][at % 8] = of_column(at / 8, at % 8);
+            at += 1;
+        }
+        masks
+    };
+
+    /// Eight values of the file's order for both blocks, from the columns that have some of them.
+    #[inline(always)]
+    fn eight<const N: usize>(
+        avx2: Avx2,
+        columns: &[__m256i; 8],
+        masks: &[[u8; 32]; 8],
+        of: [usize; N],
+    ) -> __m256i {
+        let mut values = avx2.splat(0);
+        for column in of {
+            let mask = avx2.load_bytes(&masks[column]);
+            values = both(avx2, values, picked(avx2, columns[column], mask));
+        }
+        values
+    }
+
     impl Blocks for Avx2 {
         #[inline(always)]
         fn widen_both(self, bytes: __m256i) -> [__m256i; 2] {
@@ -145,6 +203,34 @@ mod x86 {
         #[inline(always)]
         fn neighbours(self, bytes: __m256i) -> __m256i {
             neighbours_256(self, bytes)
+        }
+
+        #[inline(always)]
+        fn zigzag(self, columns: [__m256i; 8], blocks: &mut [Quantized]) {
+            let eights = [
+                eight(self, &columns, &OF_COLUMN[0], [0, 1, 2, 3]),
+                eight(self, &columns, &OF_COLUMN[1], [0, 1, 2, 3, 4, 5]),
+                eight(self, &columns, &OF_COLUMN[2], [0, 1, 2, 3, 4]),
+                eight(self, &columns, &OF_COLUMN[3], [3, 4, 5, 6, 7]),
+                eight(self, &columns, &OF_COLUMN[4], [0, 1, 2, 3, 4]),
+                eight(self, &columns, &OF_COLUMN[5], [3, 4, 5, 6, 7]),
+                eight(self, &columns, &OF_COLUMN[6], [2, 3, 4, 5, 6, 7]),
+                eight(self, &columns, &OF_COLUMN[7], [4, 5, 6, 7]),
+            ];
+            let [first, second] = blocks.first_chunk_mut().expect("two blocks have room");
+            (first.nonzero, second.nonzero) = (0, 0);
+            for at in 0..8 {
+                let [low, high] = apart(self, eights[at]);
+                let (low, high): (i16x8<Avx2>, i16x8<Avx2>) =
+                    (low.simd_into(self), high.simd_into(self));
+                low.store_slice(&mut first.values[8 * at..8 * at + 8]);
+                high.store_slice(&mut second.values[8 * at..8 * at + 8]);
+            }
+            for at in 0..4 {
+                let nonzero = !zeros(self, eights[2 * at], eights[2 * at + 1]);
+                first.nonzero |= u64::from(nonzero & 0xFFFF) << (16 * at);
+                second.nonzero |= u64::from(nonzero >> 16) << (16 * at);
+            }
         }
     }
 }
