@@ -87,56 +87,48 @@ fn sharpen<L: Lanes, const CHANNELS: usize, const COPY: bool>(
     out: &mut [u8],
 ) {
     let size = 2 * L::COUNT;
+    // Side by side, so that nothing in them is asked for by its place.
+    let sides =
+        here[START - CHANNELS..].chunks_exact(size).zip(here[START + CHANNELS..].chunks_exact(size));
+    let mut around =
+        here[START..].chunks_exact(size).zip(above[START..].chunks_exact(size)).zip(sides);
     let mut belows = rest[..out.len()].chunks_exact(size);
     let mut outs = out.chunks_exact_mut(size);
-    let mut at = START;
-    for (out, below) in (&mut outs).zip(&mut belows) {
-        fetch_ahead(lanes, &rest[at - START..], size);
+    let mut at = 0;
+    for ((out, below), ((here, above), (left, right))) in
+        (&mut outs).zip(&mut belows).zip(&mut around)
+    {
+        fetch_ahead(lanes, &rest[at..], size);
         let below = lanes.load_bytes(below);
         if COPY {
-            lanes.store_bytes(below, &mut copy[at - START..]);
+            lanes.store_bytes(below, &mut copy[at..]);
         }
-        let around = around::<L, CHANNELS>(lanes, above, here, below, at);
-        lanes.store_bytes(sharpened(lanes, factors, around), out);
+        let [here, above] = [lanes.load_bytes(here), lanes.load_bytes(above)];
+        let sides = [lanes.load_bytes(left), lanes.load_bytes(right)];
+        lanes.store_bytes(sharpened(lanes, factors, [here, above, below], sides), out);
         at += size;
     }
     let (below, out) = (belows.remainder(), outs.into_remainder());
-    if !out.is_empty() {
+    if let (false, Some(((here, above), (left, right)))) = (out.is_empty(), around.next()) {
         let mut bytes = [0; ROOM];
         bytes[..below.len()].copy_from_slice(below);
         let below = lanes.load_bytes(&bytes);
         if COPY {
-            lanes.store_bytes(below, &mut copy[at - START..]);
+            lanes.store_bytes(below, &mut copy[at..]);
         }
-        let around = around::<L, CHANNELS>(lanes, above, here, below, at);
-        lanes.store_bytes(sharpened(lanes, factors, around), &mut bytes);
+        let [here, above] = [lanes.load_bytes(here), lanes.load_bytes(above)];
+        let sides = [lanes.load_bytes(left), lanes.load_bytes(right)];
+        lanes.store_bytes(sharpened(lanes, factors, [here, above, below], sides), &mut bytes);
         out.copy_from_slice(&bytes[..out.len()]);
     }
-}
-
-/// The bytes themselves, those above, below, to the left and to the right.
-#[inline(always)]
-fn around<L: Lanes, const CHANNELS: usize>(
-    lanes: L,
-    above: &[u8],
-    here: &[u8],
-    below: L::Bytes,
-    at: usize,
-) -> [L::Bytes; 5] {
-    [
-        lanes.load_bytes(&here[at..]),
-        lanes.load_bytes(&above[at..]),
-        below,
-        lanes.load_bytes(&here[at - CHANNELS..]),
-        lanes.load_bytes(&here[at + CHANNELS..]),
-    ]
 }
 
 #[inline(always)]
 fn sharpened<L: Lanes>(
     lanes: L,
     factors: [L::Vector; 2],
-    [middle, up, down, left, right]: [L::Bytes; 5],
+    [middle, up, down]: [L::Bytes; 3],
+    [left, right]: [L::Bytes; 2],
 ) -> L::Bytes {
     let plain = lanes.weigh::<1, 0>(middle, middle);
     let middle_up = lanes.weigh::<4, -1>(middle, up);
