@@ -14,13 +14,16 @@
 //! be negative needs clamping at 0. The error is half of 1/128 of a level for each product, times 2^doublings. Where all rows of a matrix
 //! are nearly multiples of one (sepia, duotone), they are made of one sum, which is off by a quarter of a level at most.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod compile;
 pub(super) mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod plain;
 mod separate;
-#[cfg(target_arch = "x86_64")]
-mod x86;
 
 use fearless_simd::Level;
 

@@ -221,6 +221,22 @@ fn every_look_is_within_one_level_of_the_specification() {
 }
 
 #[test]
+fn one_sum_for_all_channels_is_off_by_a_quarter_of_a_level_at_most_and_not_for_greys() {
+    let levels = [0, 1, 50, 127, 128, 200, 254, 255];
+    let colours = levels.iter().flat_map(|r| levels.iter().map(move |g| (*r, *g)));
+    let colours: Vec<u8> =
+        colours.flat_map(|(r, g)| levels.iter().flat_map(move |b| [r, g, *b])).collect();
+    let greys: Vec<u8> = (0..=255).flat_map(|level| [level; 3]).collect();
+    for function in [Function::Sepia, Function::Duotone(&INKS)] {
+        let step = Step { function, amount: 1.0 };
+        // Rounding takes half a level, and 16 bits some hundredths.
+        let (colour, grey) = (worst_error(&[step], &colours), worst_error(&[step], &greys));
+        assert!(colour <= 0.8, "{function:?} is off by {colour}");
+        assert!(grey <= 0.55, "{function:?} of greys is off by {grey}");
+    }
+}
+
+#[test]
 fn no_strength_changes_nothing() {
     let card = test_card(67, 31);
     for filter in filters::ALL {

@@ -1,14 +1,15 @@
-//! The fast twin's loop, written once over [`Pixels`]: split a unit of pixels into planes, run the steps in registers, join.
+//! The fast twin's loops, written once over [`Pixels`]: split a unit of pixels into planes, run the steps, join.
 //!
-//! `x86` shuffles for AVX-512 and AVX2, `neon` has loads and stores for it; [`Plain`] is for all other machines. Pixels may lie in a plane in any order, as long as `join` undoes
-//! what `split` did: each form uses the order that costs it least.
+//! A single step has a loop of its own for each form ([`One`]), several steps go unit by unit where there are registers enough ([`All`]), else
+//! block by block ([`Blocks`]). `avx512` and `avx2` shuffle, `neon` has loads and stores for it; `plain` is for all other machines. Pixels
+//! may lie in a plane in any order, as long as `join` undoes what `split` did: each set uses the order that costs it least.
 
 #![expect(
     clippy::needless_range_loop,
     reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
 )]
 
-use super::super::lanes::{Lanes, Plain, fetch_ahead, multiply_high};
+use super::super::lanes::{Lanes, fetch_ahead};
 use super::super::raster::Raster;
 use super::{FixedStep, Sums, Weights, byte_factor, separate};
 
@@ -78,8 +79,8 @@ mod form {
 }
 use form::*;
 
-/// Does the work for the form, which is a constant there: what follows has no branches. The forms are the narrowest ones that have a step's
-/// terms: those of steps that may be the last, and those that have more after `or`.
+/// Does the work for the form, which is a constant there: what follows has no branches. First those that a last step may have, but for
+/// steps on each channel by itself, which `separate` does; `or own` adds all others.
 macro_rules! by_form {
     ($form:expr, $constant:ident => $work:expr) => {
         by_form!(@arms $form, $constant => $work;
@@ -146,11 +147,7 @@ impl<L: Pixels> Prepared<L> {
 }
 
 #[inline(always)]
-fn look_up<L: Pixels>(
-    lanes: L,
-    tables: &[L::Table; 3],
-    unit: Unit<L::Vector>,
-) -> Unit<L::Vector> {
+fn look_up<L: Pixels>(lanes: L, tables: &[L::Table; 3], unit: Unit<L::Vector>) -> Unit<L::Vector> {
     let factor = lanes.splat(byte_factor(0));
     let mut out = unit;
     for channel in 0..3 {
@@ -411,92 +408,5 @@ fn piece_of<const CHANNELS: usize, L: Pixels>(
         padded[..rest.len()].copy_from_slice(rest);
         work.run::<CHANNELS>(lanes, factor, &mut padded[..size]);
         rest.copy_from_slice(&padded[..rest.len()]);
-    }
-}
-
-const PLAIN: usize = Plain::COUNT;
-
-impl Pixels for Plain {
-    const WHOLE: bool = false;
-    const LOOKS_UP: bool = false;
-    type Table = [u8; 256];
-
-    #[inline(always)]
-    fn table(self, bytes: &[u8; 256]) -> [u8; 256] {
-        *bytes
-    }
-
-    #[inline(always)]
-    fn look_up(self, table: &[u8; 256], bytes: Self::Bytes) -> Self::Bytes {
-        bytes.map(|byte| table[usize::from(byte)])
-    }
-
-    #[inline(always)]
-    fn split<const CHANNELS: usize>(self, bytes: &[u8]) -> Unit<Self::Vector> {
-        let mut unit = [[[0; PLAIN]; 2]; 3];
-        let pixels = bytes.as_chunks::<CHANNELS>().0.as_chunks::<PLAIN>().0;
-        for (half, pixels) in pixels.iter().enumerate().take(2) {
-            for channel in 0..3 {
-                for lane in 0..PLAIN {
-                    unit[channel][half][lane] = super::to_wide(pixels[lane][channel]);
-                }
-            }
-        }
-        unit
-    }
-
-    #[inline(always)]
-    fn channels(self, rgb: &[u8]) -> [Self::Bytes; 3] {
-        let mut channels = [[0; 2 * PLAIN]; 3];
-        for (at, pixel) in rgb.as_chunks::<3>().0.iter().take(2 * PLAIN).enumerate() {
-            for channel in 0..3 {
-                channels[channel][at] = pixel[channel];
-            }
-        }
-        channels
-    }
-
-    #[inline(always)]
-    fn interleave(self, channels: [Self::Bytes; 3], rgb: &mut [u8]) {
-        for (at, pixel) in rgb.as_chunks_mut::<3>().0.iter_mut().take(2 * PLAIN).enumerate() {
-            *pixel = [channels[0][at], channels[1][at], channels[2][at]];
-        }
-    }
-
-    #[inline(always)]
-    fn join<const CHANNELS: usize>(
-        self,
-        unit: Unit<Self::Vector>,
-        factor: Self::Vector,
-        bytes: &mut [u8],
-    ) {
-        let pixels = bytes.as_chunks_mut::<CHANNELS>().0.as_chunks_mut::<PLAIN>().0;
-        for (half, pixels) in pixels.iter_mut().enumerate().take(2) {
-            for channel in 0..3 {
-                for lane in 0..PLAIN {
-                    let byte = multiply_high(unit[channel][half][lane], factor[lane]);
-                    pixels[lane][channel] = byte.clamp(0, 255) as u8;
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn values(self, bytes: Self::Bytes) -> [Self::Vector; 2] {
-        let mut values = [[0; PLAIN]; 2];
-        for (value, byte) in values.as_flattened_mut().iter_mut().zip(bytes) {
-            *value = super::to_wide(byte);
-        }
-        values
-    }
-
-    #[inline(always)]
-    fn bytes(self, values: [Self::Vector; 2], factor: Self::Vector) -> Self::Bytes {
-        let mut bytes = [0; 2 * PLAIN];
-        for at in 0..2 * PLAIN {
-            let byte = multiply_high(values[at / PLAIN][at % PLAIN], factor[at % PLAIN]);
-            bytes[at] = byte.clamp(0, 255) as u8;
-        }
-        bytes
     }
 }

@@ -109,11 +109,13 @@ pub(super) fn look_up([red, green, blue]: &[[u8; 256]; 3], raster: &mut Raster<'
     for piece in raster.pieces() {
         if channels == 4 {
             for [r, g, b, _] in piece.as_chunks_mut::<4>().0 {
-                (*r, *g, *b) = (red[usize::from(*r)], green[usize::from(*g)], blue[usize::from(*b)]);
+                (*r, *g, *b) =
+                    (red[usize::from(*r)], green[usize::from(*g)], blue[usize::from(*b)]);
             }
         } else {
             for [r, g, b] in piece.as_chunks_mut::<3>().0 {
-                (*r, *g, *b) = (red[usize::from(*r)], green[usize::from(*g)], blue[usize::from(*b)]);
+                (*r, *g, *b) =
+                    (red[usize::from(*r)], green[usize::from(*g)], blue[usize::from(*b)]);
             }
         }
     }

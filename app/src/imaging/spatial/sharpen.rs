@@ -88,8 +88,9 @@ fn sharpen<L: Lanes, const CHANNELS: usize, const COPY: bool>(
 ) {
     let size = 2 * L::COUNT;
     // Side by side, so that nothing in them is asked for by its place.
-    let sides =
-        here[START - CHANNELS..].chunks_exact(size).zip(here[START + CHANNELS..].chunks_exact(size));
+    let sides = here[START - CHANNELS..]
+        .chunks_exact(size)
+        .zip(here[START + CHANNELS..].chunks_exact(size));
     let mut around =
         here[START..].chunks_exact(size).zip(above[START..].chunks_exact(size)).zip(sides);
     let mut belows = rest[..out.len()].chunks_exact(size);
