@@ -74,19 +74,19 @@ impl LaneTaps<'_> {
     }
 }
 
-/// Convolves [`SIDES`] vectors, of which the first begins at `middle` and the others lie `STEP` vectors behind each other, with those that lie
+/// Convolves [`SIDES`] vectors, of which the first begins at `middle` and the others lie `step` numbers behind each other, with those that lie
 /// so many before and behind for each tap: `numbers` reaches from the radius before `middle` to [`SIDES`] and the radius behind it, in
-/// steps of `STEP` vectors. As for `EACH` and `lane` see
+/// steps. As for `EACH` and `lane` see
 /// [`LaneTaps::of`].
 #[inline(always)]
-pub(super) fn convolved<L: Lanes, const STEP: usize, const EACH: bool>(
+pub(super) fn convolved<L: Lanes, const EACH: bool>(
     lanes: L,
     taps: LaneTaps<'_>,
     lane: usize,
     numbers: &[i16],
     middle: usize,
+    step: usize,
 ) -> [L::Vector; SIDES] {
-    let step = STEP * L::COUNT;
     let reach = taps.radius * step;
     let before = &numbers[middle - reach..middle];
     let (here, after) = numbers[middle..middle + SIDES * step + reach].split_at(SIDES * step);

@@ -83,8 +83,11 @@ struct Tiles {
     sources: Vec<Source>,
 }
 
+/// Columns of a strip: two lines of the cache in bytes, and whole blocks of every set.
+const STRIP: usize = 128;
+
 /// Strips between what is read and what is fetched.
-const FETCHED: usize = 4;
+const FETCHED: usize = 2;
 
 /// Where a row's bytes begin.
 #[derive(Clone, Copy)]
@@ -95,9 +98,9 @@ enum Source {
 
 impl Tiles {
     fn new<L: Lanes>(reach: usize, channels: usize, count: usize) -> Self {
-        let (lead, block, places) = (reach * channels, block::<L>(), reach + L::COUNT);
+        let (lead, places) = (reach * channels, reach + L::COUNT);
         // Pixels side by side may reach beyond the block.
-        let squares = || Row::new(0, (block + SIDES * channels) * L::COUNT);
+        let squares = || Row::new(0, (STRIP + SIDES * channels) * L::COUNT);
         Self {
             reach,
             lead,
@@ -105,10 +108,10 @@ impl Tiles {
             saved: vec![0; places * count],
             places,
             // Rows side by side may reach beyond the band, and `convolved` wants a step more.
-            strip: Row::new(0, (L::COUNT + 2 * reach + SIDES + 1) * block),
+            strip: Row::new(0, (L::COUNT + 2 * reach + SIDES + 1) * STRIP),
             before: squares(),
             after: squares(),
-            columns: Row::new(0, (2 * lead + block + (SIDES + 1) * channels) * L::COUNT),
+            columns: Row::new(0, (2 * lead + STRIP + (SIDES + 1) * channels) * L::COUNT),
             taps: Row::new(0, (reach + 1) * L::COUNT),
             sources: Vec::with_capacity(L::COUNT + 2 * reach),
         }
@@ -133,18 +136,18 @@ impl Tiles {
         band: &Band<'_>,
         finish: Finish,
     ) {
-        let (count, lead, block) = (self.count, self.lead, block::<L>());
+        let (count, lead) = (self.count, self.lead);
         self.spread::<L>(band);
         self.find_rows(raster, band);
         // As many columns are written as are read, but `lead` behind them: so far the kernel reaches to the right.
-        for from in (0..count + lead).step_by(block) {
+        for from in (0..count + lead).step_by(STRIP) {
             if from < count {
                 self.strip(lanes, raster, band, from);
                 self.append(lanes);
             }
             self.repeat_ends::<L, CHANNELS>(from);
             self.along::<L, CHANNELS>(lanes, band.radius);
-            let (first, end) = (from.saturating_sub(lead), (from + block).saturating_sub(lead));
+            let (first, end) = (from.saturating_sub(lead), (from + STRIP).saturating_sub(lead));
             let columns = first..end.min(count);
             if !columns.is_empty() {
                 self.write::<L, CHANNELS>(
@@ -163,12 +166,12 @@ impl Tiles {
     /// The last columns become the first ones of the next strip.
     #[inline(always)]
     fn hand_on<L: Lanes>(&mut self, lanes: L) {
-        let (block, numbers) = (block::<L>() * L::COUNT, self.columns.numbers());
+        let (strip, numbers) = (STRIP * L::COUNT, self.columns.numbers());
         let kept = 2 * self.lead * L::COUNT;
-        // A block at a time, so that what is read and what is written lie apart.
-        for at in (0..kept).step_by(block) {
-            let count = block.min(kept - at);
-            let (to, from) = numbers[at..at + block + count].split_at_mut(block);
+        // A strip at a time, so that what is read and what is written lie apart.
+        for at in (0..kept).step_by(strip) {
+            let count = strip.min(kept - at);
+            let (to, from) = numbers[at..at + strip + count].split_at_mut(strip);
             let vectors = to[..count].chunks_exact_mut(L::COUNT);
             for (to, from) in vectors.zip(from.chunks_exact(L::COUNT)) {
                 lanes.store(lanes.load(from), to);
@@ -200,7 +203,7 @@ impl Tiles {
             }
         }
         // Without a lead nothing beyond is asked for.
-        let end = if lead == 0 { 0 } else { 2 * lead + block::<L>() };
+        let end = if lead == 0 { 0 } else { 2 * lead + STRIP };
         for column in 2 * lead + count.saturating_sub(from)..end {
             copy_column::<L>(columns, column - CHANNELS, column);
         }
@@ -219,18 +222,14 @@ impl Tiles {
     ) {
         let after = self.after.as_slice();
         for row in 0..band.tall {
-            let mut blurred = [lanes.splat(0); BLOCK];
-            for number in 0..BLOCK {
-                let at = (number * L::COUNT + row) * L::COUNT;
-                blurred[number] = lanes.load(&after[at..]);
-            }
+            let after = &after[row * L::COUNT..];
             let bytes = &mut raster.row(band.top + row)[columns.clone()];
-            if bytes.len() == block::<L>() {
-                finish.block::<L, CHANNELS>(lanes, blurred, bytes);
+            if bytes.len() == STRIP {
+                finish_strip::<L, CHANNELS>(lanes, finish, after, bytes);
             } else {
-                let mut padded = [0; BLOCK * ROOM];
+                let mut padded = [0; STRIP];
                 padded[skipped..skipped + bytes.len()].copy_from_slice(bytes);
-                finish.block::<L, CHANNELS>(lanes, blurred, &mut padded);
+                finish_strip::<L, CHANNELS>(lanes, finish, after, &mut padded);
                 bytes.copy_from_slice(&padded[skipped..skipped + bytes.len()]);
             }
         }
@@ -251,16 +250,16 @@ impl Tiles {
     /// The rows of a strip, and those around them, blurred across: squares whose rows are rows of the band.
     #[inline(always)]
     fn strip<L: Lanes>(&mut self, lanes: L, raster: &mut Raster<'_>, band: &Band<'_>, from: usize) {
-        let width = block::<L>().min(self.count - from);
-        let rows = self.strip.numbers().chunks_exact_mut(block::<L>());
+        let width = STRIP.min(self.count - from);
+        let rows = self.strip.numbers().chunks_exact_mut(STRIP);
         for (row, source) in rows.zip(&self.sources) {
             let bytes = match *source {
                 Source::Saved(start) => &self.saved[start + from..][..width],
                 Source::Picture(start) => {
                     // What a strip further to the right will need, of the same row.
-                    let ahead = from + FETCHED * block::<L>();
+                    let ahead = from + FETCHED * STRIP;
                     if ahead < self.count {
-                        lanes.fetch(raster.part(start + ahead, 1));
+                        lanes.fetch(raster.part(start + ahead, STRIP.min(self.count - ahead)));
                     }
                     raster.part(start + from, width)
                 }
@@ -280,10 +279,10 @@ impl Tiles {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius: band.radius };
         let (strip, before) = (self.strip.as_slice(), self.before.numbers());
         for row in (0..band.tall).step_by(SIDES) {
-            for number in 0..BLOCK {
-                let middle = (band.radius + row) * block::<L>() + number * L::COUNT;
+            for number in 0..STRIP / L::COUNT {
+                let middle = (band.radius + row) * STRIP + number * L::COUNT;
                 // Taps that are the same in every lane may as well be loaded, which is cheaper than to spread one.
-                let sums = convolved::<L, BLOCK, SAME>(lanes, taps, row, strip, middle);
+                let sums = convolved::<L, SAME>(lanes, taps, row, strip, middle, STRIP);
                 for side in 0..SIDES {
                     let at = (number * L::COUNT + row + side) * L::COUNT;
                     lanes.store(sums[side], &mut before[at..]);
@@ -296,7 +295,7 @@ impl Tiles {
     #[inline(always)]
     fn append<L: Lanes>(&mut self, lanes: L) {
         let columns = &mut self.columns.numbers()[2 * self.lead * L::COUNT..];
-        let squares = &self.before.as_slice()[..block::<L>() * L::COUNT];
+        let squares = &self.before.as_slice()[..STRIP * L::COUNT];
         transpose_squares(lanes, squares, columns);
     }
 
@@ -305,18 +304,37 @@ impl Tiles {
     fn along<L: Lanes, const CHANNELS: usize>(&mut self, lanes: L, radius: usize) {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius };
         let (columns, sums_to) = (self.columns.as_slice(), self.before.numbers());
-        for column in (0..block::<L>()).step_by(SIDES * CHANNELS) {
+        let step = CHANNELS * L::COUNT;
+        for column in (0..STRIP).step_by(SIDES * CHANNELS) {
             for channel in 0..CHANNELS {
                 let middle = (self.lead + column + channel) * L::COUNT;
-                let sums = convolved::<L, CHANNELS, true>(lanes, taps, 0, columns, middle);
+                let sums = convolved::<L, true>(lanes, taps, 0, columns, middle, step);
                 for side in 0..SIDES {
                     let at = (column + side * CHANNELS + channel) * L::COUNT;
                     lanes.store(sums[side], &mut sums_to[at..]);
                 }
             }
         }
-        let squares = &self.before.as_slice()[..block::<L>() * L::COUNT];
+        let squares = &self.before.as_slice()[..STRIP * L::COUNT];
         transpose_squares(lanes, squares, self.after.numbers());
+    }
+}
+
+/// A row of a strip's squares over the bytes it belongs to.
+#[inline(always)]
+fn finish_strip<L: Lanes, const CHANNELS: usize>(
+    lanes: L,
+    finish: Finish,
+    squares: &[i16],
+    bytes: &mut [u8],
+) {
+    let square = L::COUNT * L::COUNT;
+    for (block, bytes) in bytes.chunks_exact_mut(block::<L>()).enumerate() {
+        let mut blurred = [lanes.splat(0); BLOCK];
+        for number in 0..BLOCK {
+            blurred[number] = lanes.load(&squares[(BLOCK * block + number) * square..]);
+        }
+        finish.block::<L, CHANNELS>(lanes, blurred, bytes);
     }
 }
 
@@ -330,7 +348,7 @@ fn copy_column<L: Lanes>(columns: &mut [i16], from: usize, to: usize) {
 fn widen<L: Lanes>(lanes: L, bytes: &[u8], fine: &mut [i16]) {
     // A whole strip, as nearly all are, without asking how long it is.
     if bytes.len() == fine.len() {
-        for at in 0..BLOCK {
+        for at in 0..STRIP / L::COUNT {
             let value = lanes.widen(&bytes[at * L::COUNT..(at + 1) * L::COUNT]);
             lanes.store(lanes.shift_left(value, FINE), &mut fine[at * L::COUNT..]);
         }
