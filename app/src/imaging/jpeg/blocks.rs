@@ -219,8 +219,8 @@ mod x86 {
             ];
             let [first, second] = blocks.first_chunk_mut().expect("two blocks have room");
             (first.nonzero, second.nonzero) = (0, 0);
-            for at in 0..8 {
-                let [low, high] = apart(self, eights[at]);
+            for (at, eight) in eights.into_iter().enumerate() {
+                let [low, high] = apart(self, eight);
                 let (low, high): (i16x8<Avx2>, i16x8<Avx2>) =
                     (low.simd_into(self), high.simd_into(self));
                 low.store_slice(&mut first.values[8 * at..8 * at + 8]);

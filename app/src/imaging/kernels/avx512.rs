@@ -2,11 +2,6 @@
 //!
 //! Each half of a plane is gathered with one byte permutation over 128 bytes, each vector of joined bytes with two.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
-)]
-
 use std::arch::x86_64::*;
 
 use fearless_simd::prelude::*;

@@ -1,11 +1,6 @@
 //! Pixels taken apart and put together by plain arrays: for machines without instructions of their own here, and the readable twin of the
 //! others.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
-)]
-
 use super::super::lanes::{Lanes, Plain, multiply_high};
 use super::lanes::{Pixels, Unit};
 

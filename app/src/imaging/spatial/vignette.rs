@@ -4,11 +4,6 @@
 //! edge to be seen. In 16-bit fixed point: sqrt(strength) * r^2 is the sum of a number for the column and one for the row, its square what is
 //! taken, and the byte times what is left is one multiplication, rounded. Within one level of the exact result.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
-)]
-
 use super::super::lanes::{Lanes, fetch_ahead, in_halves};
 use super::{ROOM, Raster, Row, SpatialFilter, keep_alpha};
 
