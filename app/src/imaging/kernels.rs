@@ -4,7 +4,7 @@
 //! do, and joins two neighbours into one matrix only where that changes nothing: the first never clips, or the second clips again what
 //! the first would have clipped. Curves are tables; neighbours that work on each
 //! channel by itself are joined with them. (A three-dimensional table, for chains that are neither, would be read from memory pixel by
-//! pixel and be interpolated: the steps one after the other in registers are faster, and exact.)
+//! pixel and be interpolated: the steps one after the other in the first cache or in registers are faster, and exact.)
 //!
 //! [`Program::apply_scalar`] is the readable twin, [`Program::apply`] the fast one (AVX-512, AVX2, NEON or what compilers make of plain arrays,
 //! chosen at run time; see `kernels::lanes`); a test binds them bit for bit. `kernels::compile` makes the steps.
@@ -73,16 +73,17 @@ enum FixedStep {
 }
 
 /// Weighted sums, in this order: the products of the weights, the product of the slope, the constant, the channel itself; with a row for
-/// each channel the constant comes first. Coefficients are times 32,768, halved `doublings` times; constants times 32,767, likewise.
+/// each channel the constant comes first. Coefficients are times 32,768, halved `doublings` times; constants times 32,767, likewise; tints are not
+/// halved, since they are of a sum that is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sums {
     weights: Weights,
     /// Of the channel itself, unless all of its weights are in the matrix; of the one sum, where that is tinted.
     slopes: Option<[i16; 3]>,
     constants: Option<[i16; 3]>,
-    /// The channel itself is added: for slopes from 1 to 2.
+    /// The channel itself is added: for slopes from 1 to 2, before the last step.
     own: bool,
-    /// How often the sum is doubled at the end, at most 3.
+    /// How often the sum is doubled at the end, at most 5.
     doublings: u32,
     /// The sum can be negative.
     floor: bool,

@@ -120,6 +120,8 @@ fn worst_error(chain: &[Step], pixels: &[u8]) -> f64 {
 }
 
 static INKS: Duotone = Duotone { dark: [200, 10, 40], light: [20, 250, 130] };
+/// Blue takes more away than red and green add.
+static UPSIDE_DOWN: Duotone = Duotone { dark: [0, 0, 255], light: [255, 255, 0] };
 static CURVES: Curves =
     Curves { levels: [&[0, 90, 140, 255], &[255, 0], &[30, 60, 100, 190, 240]] };
 
@@ -127,6 +129,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     let step = |function, range: std::ops::Range<f64>| {
         range.prop_map(move |amount| Step { function, amount })
     };
+    let full = |function| Just(Step { function, amount: 1.0 });
     prop_oneof![
         step(Function::Brightness, 0.0..3.0),
         step(Function::Contrast, 0.0..3.0),
@@ -140,6 +143,11 @@ fn any_step() -> impl Strategy<Value = Step> {
         step(Function::Duotone(&INKS), 0.0..1.0),
         step(Function::Curves(&CURVES), 0.0..1.0),
         step(Function::Opacity, 0.0..1.0),
+        // At their full effect these take forms of their own.
+        full(Function::Sepia),
+        full(Function::Grayscale),
+        full(Function::Duotone(&INKS)),
+        full(Function::Duotone(&UPSIDE_DOWN)),
     ]
 }
 
@@ -216,6 +224,63 @@ fn every_look_is_within_one_level_of_the_specification() {
             let curved = |step: &Step| matches!(step.function, Function::Curves(_));
             let most = if filter.recipe.iter().any(curved) { 1.5 } else { 1.0 };
             assert!(worst <= most, "{} at {strength} % is off by {worst}", filter.name);
+        }
+    }
+}
+
+/// What a chain makes of one pixel with alpha, on every instruction set and with plain arrays, which have to agree.
+fn filtered(chain: &[Step], pixels: &[u8]) -> Vec<u8> {
+    let program = Program::new(chain);
+    let width = pixels.len() / 4;
+    let made = |work: &dyn Fn(&mut Raster<'_>)| {
+        let mut bytes = pixels.to_vec();
+        work(&mut Raster::new(&mut bytes, (width, 1), 4, pixels.len()).expect("its size"));
+        bytes
+    };
+    let scalar = made(&|raster| program.apply_scalar(raster));
+    for (set, level) in instruction_sets() {
+        let fast = made(&|raster| program.apply_with(level, raster));
+        assert!(fast == scalar, "{set}, {chain:?}");
+    }
+    scalar
+}
+
+#[test]
+fn every_look_is_the_same_on_every_set_with_alpha() {
+    let card = test_card(97, 61);
+    let pixels: Vec<u8> =
+        card.pixels().flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 77]).collect();
+    for filter in filters::ALL {
+        for strength in [50, 100] {
+            let made = filtered(&filter.chain(strength), &pixels);
+            assert!(made.iter().skip(3).step_by(4).all(|alpha| *alpha == 77), "{}", filter.name);
+        }
+    }
+}
+
+#[test]
+fn strong_filters_are_right_and_leave_alpha() {
+    let step = |function, amount| Step { function, amount };
+    let chains = [
+        vec![step(Function::Contrast, 3.0), step(Function::Contrast, 3.0)],
+        vec![step(Function::Contrast, 20.0)],
+        vec![step(Function::Brightness, 1.5)],
+        vec![step(Function::Brightness, 3.0)],
+        vec![step(Function::Brightness, 7.0)],
+        vec![step(Function::Brightness, 15.0)],
+        vec![step(Function::Brightness, 31.0)],
+        vec![step(Function::Saturate, 0.058), step(Function::Duotone(&UPSIDE_DOWN), 1.0)],
+    ];
+    let pixels: Vec<u8> = (0..=255).flat_map(|level| [level; 4]).collect();
+    for chain in chains {
+        let made = filtered(&chain, &pixels);
+        for (level, made) in (0..=255).zip(made.as_chunks::<4>().0) {
+            assert_eq!(made[3], level, "{chain:?}: alpha");
+            let wanted = specified_chain(&chain, [level; 3]);
+            for channel in 0..3 {
+                let off = (wanted[channel] - f64::from(made[channel])).abs();
+                assert!(off <= 1.0, "{chain:?} makes {made:?} of {level}, not {wanted:?}");
+            }
         }
     }
 }

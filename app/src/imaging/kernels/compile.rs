@@ -109,7 +109,8 @@ impl FixedStep {
     }
 }
 
-/// A matrix taken apart as [`Sums`] adds it up: out = weights * in + slope * own + constant (+ own).
+/// A matrix taken apart as [`Sums`] adds it up: out = weights * in + slope * own + constant (+ own), or, tinted, slope * (weights * in) +
+/// constant.
 struct Parts {
     rows: Rows,
     weights: [[f64; 3]; 3],
@@ -131,7 +132,7 @@ enum Rows {
 
 impl Sums {
     /// The first form that holds: one sum for all channels; as it is, with the channel itself as a last term, or halved until it does. The
-    /// last step may be halved at no cost. Halved thrice, coefficients beyond 8 count as 8: the result is all black or white anyway.
+    /// last step may be halved at no cost. Coefficients beyond 32, for which halving does not suffice, are cut to it.
     fn new(matrix: &Matrix, is_last: bool) -> Self {
         let parts = Parts::new(matrix, false);
         let tinted = if parts.rows == Rows::Shared { None } else { Parts::tinted(matrix) };
@@ -139,9 +140,9 @@ impl Sums {
         let forms = (tinted.iter().flat_map(|parts| [(parts, 0), (parts, 1), (parts, 2)]))
             .chain([(&parts, 0)])
             .chain(with_own.iter().map(|parts| (parts, 0)))
-            .chain([(&parts, 1), (&parts, 2)]);
+            .chain((1..DOUBLINGS_MAX).map(|doublings| (&parts, doublings)));
         let found = forms.into_iter().find(|(parts, doublings)| parts.hold(*doublings));
-        let (parts, doublings) = found.unwrap_or((&parts, 3));
+        let (parts, doublings) = found.unwrap_or((&parts, DOUBLINGS_MAX));
         Sums { is_last, ..parts.fixed(doublings, !never_negative(matrix)) }
     }
 }
@@ -180,12 +181,12 @@ impl Parts {
     /// One sum for all channels, if their rows are multiples of it: to within [`TINT_ERROR_MAX`], and exactly for greys.
     fn tinted(matrix: &Matrix) -> Option<Self> {
         let sums = matrix.map(|row| row[0] + row[1] + row[2]);
-        let largest = sums.into_iter().max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+        let largest = sums.into_iter().fold(0.0, |largest: f64, sum| largest.max(sum.abs()));
         let total: f64 = sums.iter().sum();
-        if is_diagonal(matrix) || total.abs() < 1e-3 {
+        if total.abs() < 1e-3 {
             return None;
         }
-        // The rows' mean direction, as long as the longest of them.
+        // The rows' mean direction, as long as the longest of them, and never upside down: tints may be negative.
         let weights: [f64; 3] = std::array::from_fn(|column| {
             matrix.iter().map(|row| row[column]).sum::<f64>() / total * largest
         });
@@ -263,7 +264,10 @@ impl Parts {
         };
         // A tint is of a sum that is halved already.
         let slopes = match self.rows {
-            Rows::Tinted => self.slopes.map(|tint| (tint * 32_768.0).round() as i16),
+            // Not quite -1: the square of that is beyond 16 bits.
+            Rows::Tinted => {
+                self.slopes.map(|tint| ((tint * 32_768.0).round() as i16).max(-i16::MAX))
+            }
             _ => coefficients(self.slopes),
         };
         let some = |values: [i16; 3]| (values != [0; 3]).then_some(values);
@@ -278,6 +282,9 @@ impl Parts {
         }
     }
 }
+
+/// The most doublings: then rounding in 16 bits is a quarter of a level, and alpha still comes back as it was.
+const DOUBLINGS_MAX: u32 = 5;
 
 /// How far one sum for all channels may be off, of 0..=1: a quarter of a level.
 const TINT_ERROR_MAX: f64 = 0.25 / 255.0;

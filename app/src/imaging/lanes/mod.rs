@@ -76,7 +76,8 @@ pub trait Lanes: Copy {
     fn load_bytes(self, from: &[u8]) -> Self::Bytes;
     /// Over the first 2 * [`Lanes::COUNT`] bytes.
     fn store_bytes(self, bytes: Self::Bytes, to: &mut [u8]);
-    /// For each byte A * a + B * b, saturating. Which bytes are in which half is the set's own affair, the same for all of its halves.
+    /// For each byte A * a + B * b, saturating. Which bytes are in which half is the set's own affair, the same for all of its halves;
+    /// but four bytes that begin at a multiple of four stay side by side, so that alpha is every fourth number there as well.
     fn weigh<const A: i8, const B: i8>(self, a: Self::Bytes, b: Self::Bytes) -> [Self::Vector; 2];
     /// Halves as bytes: below 0 is 0, above 255 is 255.
     fn narrow_both(self, halves: [Self::Vector; 2]) -> Self::Bytes;

@@ -99,7 +99,7 @@ enum Source {
 impl Tiles {
     fn new<L: Lanes>(reach: usize, channels: usize, count: usize) -> Self {
         let (lead, places) = (reach * channels, reach + L::COUNT);
-        // Pixels side by side may reach beyond the block.
+        // Pixels side by side may reach beyond the strip.
         let squares = || Row::new(0, (STRIP + SIDES * channels) * L::COUNT);
         Self {
             reach,
@@ -328,6 +328,7 @@ fn finish_strip<L: Lanes, const CHANNELS: usize>(
     squares: &[i16],
     bytes: &mut [u8],
 ) {
+    const { assert!(STRIP.is_multiple_of(BLOCK * L::COUNT), "a strip is whole blocks") };
     let square = L::COUNT * L::COUNT;
     for (block, bytes) in bytes.chunks_exact_mut(block::<L>()).enumerate() {
         let mut blurred = [lanes.splat(0); BLOCK];
