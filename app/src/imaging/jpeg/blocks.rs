@@ -30,6 +30,26 @@ pub(super) trait Blocks: Pixels {
     fn widen_both(self, bytes: Self::Bytes) -> [Self::Vector; 2];
     /// The sums of bytes 0 and 1, 2 and 3, and so on.
     fn neighbours(self, bytes: Self::Bytes) -> Self::Vector;
+    /// Numbers as two bytes each, the lower one first.
+    #[inline(always)]
+    fn store_pairs(self, pairs: Self::Vector, to: &mut [u8]) {
+        let mut numbers = [0_i16; LANES_MAX];
+        self.store(pairs, &mut numbers);
+        for (bytes, number) in to.chunks_exact_mut(2).zip(&numbers[..Self::COUNT]) {
+            bytes.copy_from_slice(&number.to_le_bytes());
+        }
+    }
+    /// Of both the first number, then of both the second one, and so on.
+    #[inline(always)]
+    fn zip(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
+        let (mut from, mut out) = ([[0; LANES_MAX]; 2], [0; 2 * LANES_MAX]);
+        self.store(a, &mut from[0]);
+        self.store(b, &mut from[1]);
+        for at in 0..2 * Self::COUNT {
+            out[at] = from[at % 2][at / 2];
+        }
+        [self.load(&out), self.load(&out[Self::COUNT..])]
+    }
     /// From columns (lane n of a block is its row n) into the order of the file; there are as many blocks as in a vector.
     #[inline(always)]
     fn zigzag(self, columns: [Self::Vector; 8], blocks: &mut [Quantized]) {
@@ -92,6 +112,16 @@ mod x86 {
     });
     operation!(nonzero, Avx512, (values: __m512i) -> u32, _mm512_test_epi16_mask(values, values));
 
+    operation!(zip_512, Avx512, (a: __m512i, b: __m512i) -> [__m512i; 2], {
+        let (low, high) = (_mm512_unpacklo_epi16(a, b), _mm512_unpackhi_epi16(a, b));
+        let (first, second) =
+            (_mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15));
+        [
+            _mm512_permutex2var_epi64(low, first, high),
+            _mm512_permutex2var_epi64(low, second, high),
+        ]
+    });
+
     /// Where each value of the file's order lies among the columns of its block, in two vectors.
     static FROM: [[i16; 32]; 2] = {
         let mut from = [[0; 32]; 2];
@@ -112,6 +142,16 @@ mod x86 {
         #[inline(always)]
         fn neighbours(self, bytes: __m512i) -> __m512i {
             neighbours_512(self, bytes)
+        }
+
+        #[inline(always)]
+        fn store_pairs(self, pairs: __m512i, to: &mut [u8]) {
+            self.store_bytes(pairs, to);
+        }
+
+        #[inline(always)]
+        fn zip(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+            zip_512(self, a, b)
         }
 
         #[inline(always)]
@@ -136,6 +176,14 @@ mod x86 {
     });
     operation!(neighbours_256, Avx2, (bytes: __m256i) -> __m256i, {
         _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1))
+    });
+
+    operation!(zip_256, Avx2, (a: __m256i, b: __m256i) -> [__m256i; 2], {
+        let (low, high) = (_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b));
+        [
+            _mm256_permute2x128_si256::<0x20>(low, high),
+            _mm256_permute2x128_si256::<0x31>(low, high),
+        ]
     });
 
     /// Where eight values of the file's order, of which `eight` is the number, lie in a column of their block: a mask for `pshufb`, which makes
@@ -206,6 +254,16 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn store_pairs(self, pairs: __m256i, to: &mut [u8]) {
+            self.store_bytes(pairs, to);
+        }
+
+        #[inline(always)]
+        fn zip(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+            zip_256(self, a, b)
+        }
+
+        #[inline(always)]
         fn zigzag(self, columns: [__m256i; 8], blocks: &mut [Quantized]) {
             let eights = [
                 eight(self, &columns, &OF_COLUMN[0], [0, 1, 2, 3]),
@@ -251,7 +309,19 @@ mod neon {
         )
     });
 
+    operation!(zip, Neon, (a: int16x8x2_t, b: int16x8x2_t) -> [int16x8x2_t; 2], {
+        [
+            int16x8x2_t(vzip1q_s16(a.0, b.0), vzip2q_s16(a.0, b.0)),
+            int16x8x2_t(vzip1q_s16(a.1, b.1), vzip2q_s16(a.1, b.1)),
+        ]
+    });
+
     impl Blocks for Neon {
+        #[inline(always)]
+        fn zip(self, a: int16x8x2_t, b: int16x8x2_t) -> [int16x8x2_t; 2] {
+            zip(self, a, b)
+        }
+
         #[inline(always)]
         fn widen_both(self, bytes: uint8x16x2_t) -> [int16x8x2_t; 2] {
             self.weigh::<1, 0>(bytes, bytes)

@@ -7,7 +7,7 @@
 
 use super::Damage;
 use super::frame::{Codes, Frame};
-use super::transform::{Group, LIES};
+use super::transform::Group;
 
 /// Bits that find an entry: 11 make a table of 8 KB, so that two of them with their companions stay in the first cache.
 const LOOKUP: u32 = 11;
@@ -258,7 +258,9 @@ impl Bits<'_> {
         }
     }
 
-    /// Reads the coefficients of one block of a group, which holds zeros there.
+    /// Reads the coefficients of one block of a group, which holds zeros there: in its lane of the places that [`Shape::lies`] has.
+    ///
+    /// [`Shape::lies`]: super::transform::Shape::lies
     #[inline(always)]
     pub fn block(
         &mut self,
@@ -266,7 +268,7 @@ impl Bits<'_> {
         ac: &Table,
         predicted: &mut i32,
         group: &mut Group,
-        block: usize,
+        (lies, lane): (&[u16; 64], usize),
     ) -> Result<(), Damage> {
         // A copy of the reader stays in registers until the block is read.
         let mut bits = *self;
@@ -276,7 +278,7 @@ impl Bits<'_> {
             return Err(Damage("it holds codes that are none"));
         }
         *predicted = predicted.wrapping_add(difference);
-        group.set(block, 0, *predicted);
+        group.set(lane, *predicted);
         let mut at = 1;
         'block: while at < 64 {
             bits.refill();
@@ -302,7 +304,7 @@ impl Bits<'_> {
                 if at > 63 {
                     return Err(Damage("a block of it is too long"));
                 }
-                group.set(block, LIES[at & 63], number);
+                group.set(usize::from(lies[at & 63]) + lane, number);
                 at += 1;
                 if at > 63 {
                     break 'block;

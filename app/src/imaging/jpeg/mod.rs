@@ -27,7 +27,7 @@ use self::blocks::Blocks;
 use self::entropy::{Bits, Tables};
 use self::frame::Component;
 pub use self::frame::Frame;
-use self::transform::{Group, Shape};
+use self::transform::{Group, Shape, Tall};
 use super::lanes::with_lanes;
 
 /// Why the entropy-coded data cannot be decoded.
@@ -110,8 +110,8 @@ struct Plane<'a> {
     shape: Shape,
     /// The last DC value.
     predicted: i32,
-    /// The blocks of as many MCUs as a vector has blocks: row by row, groups from left to right.
-    groups: [Group; 4],
+    /// The blocks of as many MCUs as a vector has lanes: row by row, groups from left to right.
+    groups: Vec<Group>,
     stride: usize,
     samples: Vec<u8>,
 }
@@ -126,7 +126,6 @@ fn run<L: Blocks>(
 ) -> Result<(), Damage> {
     let scan = entropy::Scan::new(frame)?;
     let tables = Tables::new(frame);
-    let abreast = L::COUNT / 8;
     let mcus = frame.mcus_across();
     let mut planes: Vec<Plane<'_>> = Vec::with_capacity(3);
     for component in &frame.components {
@@ -134,12 +133,12 @@ fn run<L: Blocks>(
         let (across, down) =
             (side(frame.across_max, component.across), side(frame.down_max, component.down));
         // Groups are written whole, in whole vectors: what runs over the end of a row must not meet the next one's beginning.
-        let stride = mcus.next_multiple_of(abreast) * component.across * across + colour::SLACK;
+        let stride = mcus.next_multiple_of(L::COUNT) * component.across * across + colour::SLACK;
         planes.push(Plane {
             component,
-            shape: Shape::new(across, down, &component.quantization),
+            shape: Shape::new(across, down, &component.quantization, L::COUNT),
             predicted: 0,
-            groups: [Group::EMPTY; 4],
+            groups: vec![Group::EMPTY; component.across * component.down],
             stride,
             samples: vec![0; stride * component.down * down],
         });
@@ -148,9 +147,10 @@ fn run<L: Blocks>(
     let mut bits = Bits::default();
     let mut segments = scan.segments();
     let mut until_restart = 0;
+    let mut tall = Tall::new();
     for rows in pixels.chunks_mut(width * 3 * mcu_rows) {
-        for first in (0..mcus).step_by(abreast) {
-            for mcu in 0..abreast.min(mcus - first) {
+        for first in (0..mcus).step_by(L::COUNT) {
+            for mcu in 0..L::COUNT.min(mcus - first) {
                 if until_restart == 0 {
                     bits.check()?;
                     bits = segments.next().ok_or(Damage("its data end early"))?;
@@ -165,7 +165,7 @@ fn run<L: Blocks>(
                 }
             }
             for plane in &mut planes {
-                plane.render(lanes, first);
+                plane.render(lanes, first, &mut tall);
             }
         }
         bits.check()?;
@@ -188,9 +188,9 @@ impl Plane<'_> {
         for down in 0..component.down {
             for across in 0..component.across {
                 let column = mcu * component.across + across;
-                let (group, block) = (column / (L::COUNT / 8), column % (L::COUNT / 8));
-                let group = &mut self.groups[(down * component.across + group) & 3];
-                bits.block(dc, ac, &mut self.predicted, group, block)?;
+                let group = &mut self.groups[down * component.across + column / L::COUNT];
+                let lane = column % L::COUNT;
+                bits.block(dc, ac, &mut self.predicted, group, (&self.shape.lies, lane))?;
             }
         }
         Ok(())
@@ -198,15 +198,16 @@ impl Plane<'_> {
 
     /// The groups' pixels, from the MCU `first` on; afterwards they are empty.
     #[inline(always)]
-    fn render<L: Blocks>(&mut self, lanes: L, first: usize) {
+    fn render<L: Blocks>(&mut self, lanes: L, first: usize, tall: &mut Tall) {
         let Self { component, shape, groups, stride, samples, .. } = self;
-        for (number, group) in groups.iter_mut().enumerate().take(component.down * component.across)
-        {
+        for (number, group) in groups.iter_mut().enumerate() {
             let (down, right) = (number / component.across, number % component.across);
-            let blocks = first * component.across + right * L::COUNT / 8;
-            let at = down * shape.down * *stride + blocks * shape.across;
-            shape.render(lanes, group, &mut samples[at..], *stride);
-            *group = Group::EMPTY;
+            let blocks = first * component.across + right * L::COUNT;
+            let samples = &mut samples[down * shape.down * *stride + blocks * shape.across..];
+            lanes.apart(
+                #[inline(always)]
+                || shape.render(lanes, group, tall, samples, *stride),
+            );
         }
     }
 }

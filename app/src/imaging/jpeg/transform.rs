@@ -1,9 +1,9 @@
-//! Coefficients to pixels, several blocks at a time: an inverse DCT of any size from 1 to 16, as two small matrix products.
+//! Coefficients to pixels, as many blocks at a time as a vector has lanes: an inverse DCT of any size from 1 to 16, as two small matrix products.
 //!
 //! With B_0 = 1 and B_k(n) = sqrt(2) cos((2n + 1) k pi / 2N) a block of NxM pixels is sum B_u(x) B_v(y) F(u, v) / 8, whatever N and M
-//! are: the 8 comes from the 8x8 blocks of the format. Frequencies that N pixels cannot show are left out. Down first, then rows and columns
-//! are exchanged, then across, and back. Waves of even frequencies are mirrored in the middle, those of odd ones mirrored and turned
-//! upside down, which halves the products.
+//! are: the 8 comes from the 8x8 blocks of the format. Frequencies that N pixels cannot show are left out. Down first, then across. A
+//! vector holds the same coefficient of each block, where the reader puts it, so that nothing has to be exchanged but the pixels in the end. Waves of
+//! even frequencies are mirrored in the middle, those of odd ones mirrored and turned upside down, which halves the products.
 //!
 //! In 16 bits: values are 16 times as large as levels, which leaves room for twice the largest coefficient that a picture can have. A product
 //! is rounded, so a pixel is off by about a twentieth of a level. Integers in a fixed order: the same bits on every machine. Where
@@ -14,7 +14,23 @@
     reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
 )]
 
-use super::blocks::{BLOCKS_MAX, Blocks, LANES_MAX};
+use super::blocks::{Blocks, LANES_MAX};
+
+/// Does the work with a size that is known when it runs as a constant. Only these sizes come about.
+macro_rules! for_size {
+    ($size:expr, $name:ident => $work:expr) => {
+        for_size!(@each $size, $name => $work, 1 2 3 4 5 6 7 8 10 12 14 16)
+    };
+    (@each $size:expr, $name:ident => $work:expr, $($one:literal)*) => {
+        match $size {
+            $($one => {
+                const $name: usize = $one;
+                $work
+            })*
+            other => unreachable!("no block is {other} pixels wide or tall"),
+        }
+    };
+}
 
 /// The longest side of a block: the full size, with chroma at half size.
 pub(super) const SIDE_MAX: usize = 16;
@@ -30,28 +46,31 @@ pub(super) static PLACES: [u8; 64] = [
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// Where each coefficient of the first block of a group lies, in zigzag order.
-pub(super) static LIES: [u8; 64] = {
-    let mut lies = [0; 64];
-    let mut at = 0;
-    while at < 64 {
-        lies[at] = PLACES[at] / 8 * LANES_MAX as u8 + PLACES[at] % 8;
-        at += 1;
-    }
-    lies
-};
-
-/// The coefficients of blocks that lie side by side, as read: row by row, in a row those of one block after the other.
+/// Coefficients of as many blocks as a vector has lanes: all blocks' first one, then all blocks' second one, in the order of [`Shape::lies`].
+/// Between groups lies a gap, so that the first coefficients of several groups are not in the same place of a cache.
 #[derive(Clone)]
-pub(super) struct Group([i16; 8 * LANES_MAX]);
+#[repr(C, align(64))]
+pub(super) struct Group {
+    numbers: [i16; 64 * LANES_MAX],
+    gap: [i16; 96],
+}
 
 impl Group {
-    pub const EMPTY: Self = Self([0; 8 * LANES_MAX]);
+    pub const EMPTY: Self = Self { numbers: [0; 64 * LANES_MAX], gap: [0; 96] };
 
     /// More than 16 bits are no coefficient of an 8-bit picture: a damaged one may wrap.
     #[inline(always)]
-    pub fn set(&mut self, block: usize, lies: u8, value: i32) {
-        self.0[(8 * block + usize::from(lies)) & (8 * LANES_MAX - 1)] = value as i16;
+    pub fn set(&mut self, at: usize, value: i32) {
+        self.numbers[at & (64 * LANES_MAX - 1)] = value as i16;
+    }
+}
+
+/// Room for a group's waves between the two products.
+pub(super) struct Tall([i16; SIDE_MAX * 8 * LANES_MAX]);
+
+impl Tall {
+    pub fn new() -> Box<Self> {
+        Box::new(Self([0; SIDE_MAX * 8 * LANES_MAX]))
     }
 }
 
@@ -60,8 +79,11 @@ pub(super) struct Shape {
     /// Pixels of a block.
     pub across: usize,
     pub down: usize,
-    /// What the coefficients of each row are multiplied with: [`TIMES`] their quantization steps.
-    factors: [[i16; LANES_MAX]; 8],
+    /// Where in a [`Group`] the coefficients of its first block lie, in the file's order: column by column those that are needed, and all others
+    /// in one place behind them.
+    pub lies: [u16; 64],
+    /// What the coefficients are multiplied with, by column and row: [`TIMES`] their quantization steps.
+    factors: [[i16; 8]; 8],
     basis_down: Basis,
     basis_across: Basis,
 }
@@ -81,86 +103,161 @@ fn basis(size: usize) -> Basis {
     basis
 }
 
+/// Pairs of pixels in a row of a block.
+const fn pairs_in(size: usize) -> usize {
+    size.div_ceil(2)
+}
+
 impl Shape {
-    pub fn new(across: usize, down: usize, quantization: &[u16; 64]) -> Self {
+    /// For vectors of so many lanes.
+    pub fn new(across: usize, down: usize, quantization: &[u16; 64], lanes: usize) -> Self {
         assert!(across <= SIDE_MAX && down <= SIDE_MAX, "a block of at most 16 x 16");
-        let mut factors = [[0; LANES_MAX]; 8];
-        for (place, step) in PLACES.iter().zip(quantization) {
-            for block in 0..BLOCKS_MAX {
-                let lane = 8 * block + usize::from(place % 8);
-                factors[usize::from(place / 8)][lane] = TIMES * (*step).min(STEP_MAX) as i16;
-            }
+        let (columns, rows) = (across.min(8), down.min(8));
+        let (mut lies, mut factors) = ([0; 64], [[0; 8]; 8]);
+        for ((place, step), lies) in PLACES.iter().zip(quantization).zip(&mut lies) {
+            let (row, column) = (usize::from(place / 8), usize::from(place % 8));
+            factors[column][row] = TIMES * (*step).min(STEP_MAX) as i16;
+            let is_needed = row < rows && column < columns;
+            let at = if is_needed { column * rows + row } else { columns * rows };
+            *lies = (at * lanes) as u16;
         }
-        Self { across, down, factors, basis_down: basis(down), basis_across: basis(across) }
+        let (basis_down, basis_across) = (basis(down), basis(across));
+        Self { across, down, lies, factors, basis_down, basis_across }
     }
 
-    /// Writes the pixels of all blocks of a group, whose first one begins with `samples` and whose rows are `stride` apart. Up to
-    /// [`SIDE_MAX`] samples behind the last block may be overwritten: the next group's, which come later.
+    /// Writes the pixels of all blocks of a group, whose first one begins with `samples` and whose rows are `stride` apart, and empties
+    /// it. Up to [`SIDE_MAX`] samples behind the last block may be overwritten: the next group's, which come later.
     #[inline(always)]
-    pub fn render<L: Blocks>(&self, lanes: L, group: &Group, samples: &mut [u8], stride: usize) {
-        let mut rows = [lanes.splat(0); 8];
-        for v in 0..8.min(self.down) {
-            let coefficients = lanes.load(&group.0[v * LANES_MAX..]);
-            rows[v] = lanes.multiply_low(coefficients, lanes.load(&self.factors[v]));
-        }
-        let tall = sized(lanes, self.down, &rows, &self.basis_down);
-        for top in (0..self.down).step_by(8) {
-            let mut eight = rows;
-            eight.copy_from_slice(&tall[top..top + 8]);
-            let columns = lanes.turn(eight);
-            let wide = sized(lanes, self.across, &columns, &self.basis_across);
-            let mut halves = [rows; 2];
-            for (half, rows) in halves.iter_mut().enumerate().take(self.across.div_ceil(8)) {
-                eight.copy_from_slice(&wide[8 * half..8 * half + 8]);
-                *rows = lanes.turn(eight);
+    pub fn render<L: Blocks>(
+        &self,
+        lanes: L,
+        group: &mut Group,
+        tall: &mut Tall,
+        samples: &mut [u8],
+        stride: usize,
+    ) {
+        for_size!(self.down, SIZE => self.columns::<L, SIZE>(lanes, group, tall));
+        for_size!(self.across, SIZE => self.rows::<L, SIZE>(lanes, tall, samples, stride));
+    }
+
+    /// Down: each column of coefficients becomes a column of waves.
+    #[inline(always)]
+    fn columns<L: Blocks, const SIZE: usize>(&self, lanes: L, group: &mut Group, tall: &mut Tall) {
+        let rows = const { if SIZE < 8 { SIZE } else { 8 } };
+        let columns = group.numbers.chunks_exact_mut(rows * L::COUNT).zip(&self.factors);
+        for (number, (column, factors)) in columns.enumerate().take(self.across.min(8)) {
+            let mut values = [lanes.splat(0); 8];
+            for row in 0..rows {
+                let coefficients = lanes.load(&column[row * L::COUNT..]);
+                values[row] = lanes.multiply_low(coefficients, lanes.splat(factors[row]));
+                lanes.store(lanes.splat(0), &mut column[row * L::COUNT..]);
             }
-            for y in 0..8.min(self.down - top) {
-                let samples = &mut samples[(top + y) * stride..];
-                self.write(lanes, [halves[0][y], halves[1][y]], samples);
+            let out = waves::<L, SIZE>(lanes, &values, &self.basis_down);
+            for y in 0..SIZE {
+                lanes.store(out[y], &mut tall.0[(8 * y + number) * L::COUNT..]);
             }
         }
     }
 
-    /// A row of all blocks: of each its left eight pixels, then the right ones, if there are any.
+    /// Across: each row of waves becomes a row of pixels of all blocks.
     #[inline(always)]
-    fn write<L: Blocks>(&self, lanes: L, halves: [L::Vector; 2], samples: &mut [u8]) {
-        let mut bytes = [[0; LANES_MAX]; 2];
-        for (values, bytes) in halves.into_iter().zip(&mut bytes).take(self.across.div_ceil(8)) {
-            // The 128 that the format takes off; then to levels, rounded.
-            let positive = lanes.add(values, lanes.splat(128 * TIMES));
-            lanes.narrow(lanes.multiply_high(positive, lanes.splat(i16::MAX / TIMES + 1)), bytes);
-        }
-        for block in 0..L::COUNT / 8 {
-            let samples = &mut samples[block * self.across..];
-            samples[..8].copy_from_slice(&bytes[0][8 * block..][..8]);
-            if self.across > 8 {
-                samples[8..16].copy_from_slice(&bytes[1][8 * block..][..8]);
+    fn rows<L: Blocks, const SIZE: usize>(
+        &self,
+        lanes: L,
+        tall: &Tall,
+        samples: &mut [u8],
+        stride: usize,
+    ) {
+        // Rows that are exchanged together, where pairs of pixels cannot be laid between each other.
+        let together =
+            const { if SIZE.is_power_of_two() && SIZE < 16 { 1 } else { 8 / pairs_in(SIZE) } };
+        for top in (0..self.down).step_by(together) {
+            let mut eight = [lanes.splat(0); 8];
+            for row in 0..together {
+                let waves = &tall.0[8 * (top + row) * L::COUNT..8 * (top + row + 1) * L::COUNT];
+                let pairs = self.pairs_of::<L, SIZE>(lanes, waves);
+                for pair in 0..const { pairs_in(SIZE) } {
+                    eight[pairs_in(SIZE) * row + pair] = pairs[pair];
+                }
+            }
+            let samples = &mut samples[top * stride..];
+            match SIZE {
+                1 => lanes.narrow(eight[0], samples),
+                2 => lanes.store_pairs(eight[0], samples),
+                4 => {
+                    let [low, high] = lanes.zip(eight[0], eight[1]);
+                    lanes.store_pairs(low, samples);
+                    lanes.store_pairs(high, &mut samples[2 * L::COUNT..]);
+                }
+                8 => {
+                    let (even, odd) =
+                        (lanes.zip(eight[0], eight[2]), lanes.zip(eight[1], eight[3]));
+                    for half in 0..2 {
+                        let [low, high] = lanes.zip(even[half], odd[half]);
+                        lanes.store_pairs(low, &mut samples[4 * half * L::COUNT..]);
+                        lanes.store_pairs(high, &mut samples[(4 * half + 2) * L::COUNT..]);
+                    }
+                }
+                _ => {
+                    let blocks = lanes.turn(eight);
+                    let mut bytes = [[0; 2 * LANES_MAX]; 8];
+                    for block in 0..8 {
+                        lanes.store_pairs(blocks[block], &mut bytes[block]);
+                    }
+                    for row in 0..together.min(self.down - top) {
+                        let samples = &mut samples[row * stride..];
+                        write_blocks::<L, SIZE>(&bytes, 2 * pairs_in(SIZE) * row, samples);
+                    }
+                }
             }
         }
+    }
+
+    /// A row's pixels of all blocks in levels, two in a number: the left one is the lower byte.
+    #[inline(always)]
+    fn pairs_of<L: Blocks, const SIZE: usize>(
+        &self,
+        lanes: L,
+        waves: &[i16],
+    ) -> [L::Vector; SIDE_MAX / 2] {
+        let mut values = [lanes.splat(0); 8];
+        for frequency in 0..const { if SIZE < 8 { SIZE } else { 8 } } {
+            values[frequency] = lanes.load(&waves[frequency * L::COUNT..]);
+        }
+        let wide = self::waves::<L, SIZE>(lanes, &values, &self.basis_across);
+        let mut pairs = [lanes.splat(0); SIDE_MAX / 2];
+        for pair in 0..pairs_in(SIZE) {
+            pairs[pair] = level(lanes, wide[2 * pair]);
+            if 2 * pair + 1 < SIZE {
+                let right = lanes.shift_left(level(lanes, wide[2 * pair + 1]), 8);
+                pairs[pair] = lanes.add_wrapping(pairs[pair], right);
+            }
+        }
+        pairs
     }
 }
 
-/// [`waves`] for a size that is known when it runs.
+/// The 128 that the format takes off; then to levels, rounded.
 #[inline(always)]
-fn sized<L: Blocks>(
-    lanes: L,
-    size: usize,
-    from: &[L::Vector; 8],
-    basis: &Basis,
-) -> [L::Vector; SIDE_MAX] {
-    match size {
-        1 => waves::<L, 1>(lanes, from, basis),
-        2 => waves::<L, 2>(lanes, from, basis),
-        3 => waves::<L, 3>(lanes, from, basis),
-        4 => waves::<L, 4>(lanes, from, basis),
-        5 => waves::<L, 5>(lanes, from, basis),
-        6 => waves::<L, 6>(lanes, from, basis),
-        7 => waves::<L, 7>(lanes, from, basis),
-        8 => waves::<L, 8>(lanes, from, basis),
-        10 => waves::<L, 10>(lanes, from, basis),
-        12 => waves::<L, 12>(lanes, from, basis),
-        14 => waves::<L, 14>(lanes, from, basis),
-        _ => waves::<L, 16>(lanes, from, basis),
+fn level<L: Blocks>(lanes: L, value: L::Vector) -> L::Vector {
+    let positive = lanes.add(value, lanes.splat(128 * TIMES));
+    let level = lanes.multiply_high(positive, lanes.splat(i16::MAX / TIMES + 1));
+    lanes.max(lanes.min(level, lanes.splat(255)), lanes.splat(0))
+}
+
+/// A row of all blocks, of which `bytes` has the first, the ninth and so on first, then the second and so on. Each is written over what the one
+/// before left behind its pixels.
+#[inline(always)]
+fn write_blocks<L: Blocks, const SIZE: usize>(
+    bytes: &[[u8; 2 * LANES_MAX]; 8],
+    from: usize,
+    samples: &mut [u8],
+) {
+    let width = const { (2 * pairs_in(SIZE)).next_power_of_two() };
+    for block in 0..L::COUNT {
+        let from = block / 8 * 16 + from;
+        let to = block * SIZE;
+        samples[to..to + width].copy_from_slice(&bytes[block % 8][from..from + width]);
     }
 }
 
@@ -187,7 +284,7 @@ fn waves<L: Blocks, const SIZE: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::lanes::Plain;
+    use super::super::super::lanes::{Lanes as _, Plain};
     use super::*;
 
     /// The definition in `f64`, term by term.
@@ -225,21 +322,22 @@ mod tests {
             sides.iter().flat_map(|side| [(*side, *side), (*side, side.div_ceil(2))])
         {
             let quantization: [u16; 64] = std::array::from_fn(|_| 1 + random(20) as u16);
-            let shape = Shape::new(across, down, &quantization);
+            let shape = Shape::new(across, down, &quantization, Plain::COUNT);
             for last in [0, 1, 5, 20, 63] {
-                let mut group = Group::EMPTY;
+                let (mut group, mut tall) = (Group::EMPTY, Tall::new());
                 let mut coefficients = [[0.0; 8]; 8];
                 for at in 0..=last {
                     let value = random(41) as i32 - 20;
-                    group.set(1, LIES[at], value);
+                    group.set(usize::from(shape.lies[at]) + 1, value);
                     let (row, column) = (usize::from(PLACES[at] / 8), usize::from(PLACES[at] % 8));
                     coefficients[row][column] = f64::from(value) * f64::from(quantization[at]);
                 }
-                let mut samples = vec![0; down * 40 + SIDE_MAX];
-                shape.render(Plain, &group, &mut samples, 40);
+                let stride = 16 * across + SIDE_MAX;
+                let mut samples = vec![0; down * stride];
+                shape.render(Plain, &mut group, &mut tall, &mut samples, stride);
                 for (x, y) in (0..down).flat_map(|y| (0..across).map(move |x| (x, y))) {
                     let wanted = pixel(&coefficients, (across, down), x, y);
-                    let got = f64::from(samples[y * 40 + across + x]);
+                    let got = f64::from(samples[y * stride + across + x]);
                     assert!(
                         (wanted - got).abs() <= 0.65,
                         "{across}x{down} at {x},{y}: {wanted}, {got}"

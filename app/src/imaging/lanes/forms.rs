@@ -142,6 +142,11 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn apart<R>(self, work: impl FnOnce() -> R) -> R {
+                fearless_simd::Simd::vectorize(self, work)
+            }
+
+            #[inline(always)]
             fn fetch(self, bytes: &[u8]) {
                 $fetch(bytes);
             }

@@ -85,6 +85,9 @@ pub trait Lanes: Copy {
     fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8];
     /// Rows become columns, of a square of [`Lanes::COUNT`] x [`Lanes::COUNT`] numbers.
     fn transpose(self, from: &[i16], to: &mut [i16]);
+    /// Does the work, an `#[inline(always)]` closure, in a function of its own compiled for the set: compilers leave calls in functions
+    /// that are too large.
+    fn apart<R>(self, work: impl FnOnce() -> R) -> R;
     /// Has the bytes brought into the first cache, where the set can ask for that; it takes no time to ask.
     fn fetch(self, _bytes: &[u8]) {}
 }
@@ -324,6 +327,11 @@ impl Lanes for Plain {
             }
         }
         columns
+    }
+
+    #[inline(always)]
+    fn apart<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
     }
 
     #[inline(always)]

@@ -14,7 +14,7 @@ use super::{ROOM, Raster, SpatialFilter, keep_alpha, store_rest};
 use super::{pyramid, tiles};
 
 /// From this sigma on, a smaller picture is blurred.
-pub(super) const SIGMA_DIRECT: f64 = 10.0;
+pub(super) const SIGMA_DIRECT: f64 = 4.0;
 
 /// Gaussian blur.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -227,8 +227,8 @@ impl Finish {
     ) -> L::Vector {
         match self {
             Finish::Blurred => {
-                let half = lanes.splat(1 << (FINE - 1));
-                let rounded = lanes.shift_right(lanes.add(blurred, half), FINE);
+                // Times 2^9, of which the high half takes 2^15: rounded to whole levels.
+                let rounded = lanes.multiply_high(blurred, lanes.splat(1 << (15 - FINE)));
                 if CHANNELS == 3 {
                     return rounded;
                 }

@@ -4,6 +4,7 @@
 //! to 1/64 of a level, each coefficient to 2^-15: within 0.2 of a level for every kernel here.
 
 use super::super::lanes::Lanes;
+use super::Row;
 
 /// How much finer than a level values are, as a power of two.
 pub(super) const FINE: u32 = 6;
@@ -19,7 +20,7 @@ impl Kernel {
     /// [`SIGMA_MIN`] it is the middle alone.
     pub fn gaussian(sigma: f64) -> Self {
         if sigma.is_nan() || sigma <= SIGMA_MIN {
-            return Self { taps: vec![i16::MAX] };
+            return Self::nothing();
         }
         let radius = (3.0 * sigma).ceil() as usize;
         let weight = |at: usize| (-0.5 * (at as f64 / sigma).powi(2)).exp();
@@ -33,6 +34,20 @@ impl Kernel {
             taps.pop();
         }
         Self { taps }
+    }
+
+    /// Leaves everything as it is.
+    pub fn nothing() -> Self {
+        Self { taps: vec![i16::MAX] }
+    }
+
+    /// For each distance the tap, in every lane.
+    pub fn spread<L: Lanes>(&self) -> Row {
+        let mut taps = Row::new(0, self.taps.len() * L::COUNT);
+        for (tap, lanes) in self.taps.iter().zip(taps.numbers().chunks_exact_mut(L::COUNT)) {
+            lanes.fill(*tap);
+        }
+        taps
     }
 
     /// Pixels to either side.

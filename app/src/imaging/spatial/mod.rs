@@ -8,8 +8,10 @@
 mod blur;
 mod box_blur;
 mod convolve;
+mod expand;
 mod grain;
 mod pyramid;
+mod reduce;
 mod sharpen;
 mod tiles;
 mod vignette;
