@@ -11,7 +11,7 @@
 )]
 
 use super::super::lanes::Lanes;
-use super::convolve::{BLOCK, block, change, repeat_ends, store};
+use super::convolve::{BLOCK, block, repeat_ends, store};
 use super::{ROOM, Raster, Row, SpatialFilter, keep_alpha, store_rest};
 
 /// The filter with one radius.
@@ -52,35 +52,36 @@ impl BoxBlur {
         let (side, before) = (2 * radius + 1, radius * CHANNELS);
         let scale = self.scale();
         // The rows that the sums hold, as they were: the picture's own are overwritten.
-        let mut ring = vec![vec![0; count]; (side + 1).min(height)];
-        let mut sums = Row::new(0, count + ROOM);
+        let row = || Row::<u8>::new(0, count + ROOM);
+        let mut ring: Vec<Row<u8>> = (0..(side + 1).min(height)).map(|_| row()).collect();
+        let places = ring.len();
+        let mut sums: Row = Row::new(0, count + ROOM);
         let mut scaled = Row::new(before, count + 2 * before + 2 * block::<L>());
         let mut some = Row::new(0, count + 2 * before + 2 * block::<L>());
-        let mut done = 0;
+        // Around the row above the first one: the first one stands for all rows above it, the last one for all below.
+        for at in 0..side {
+            let y = at.saturating_sub(radius + 1).min(height - 1);
+            let row = &mut ring[y % places].numbers()[..count];
+            row.copy_from_slice(raster.row(y));
+            for (sum, byte) in sums.numbers().iter_mut().zip(&*row) {
+                *sum = sum.wrapping_add(i16::from(*byte));
+            }
+        }
         for y in 0..height {
-            while done <= (y + radius).min(height - 1) {
-                let at = done % ring.len();
-                ring[at].copy_from_slice(raster.row(done));
-                // Row 0 stands for all rows above it.
-                let times = if done == 0 { radius + 1 } else { 1 };
-                for _ in 0..times {
-                    change::<L, true>(lanes, &ring[at], sums.numbers());
-                }
-                done += 1;
+            // The row that comes, unless it is there already, and the one that goes.
+            let (come, gone) = ((y + radius).min(height - 1), y.saturating_sub(radius + 1));
+            let mut newest = std::mem::take(&mut ring[come % places]);
+            if y + radius < height {
+                let bytes = raster.row(come);
+                newest.numbers()[..count].copy_from_slice(bytes);
             }
-            if y == 0 {
-                // The last row stands for all rows below it.
-                for _ in height..=radius {
-                    change::<L, true>(lanes, &ring[(height - 1) % ring.len()], sums.numbers());
-                }
-            } else {
-                if y + radius >= height {
-                    change::<L, true>(lanes, &ring[(height - 1) % ring.len()], sums.numbers());
-                }
-                let gone = (y - 1).saturating_sub(radius);
-                change::<L, false>(lanes, &ring[gone % ring.len()], sums.numbers());
-            }
-            self.scaled::<L, CHANNELS>(lanes, scale, sums.as_slice(), scaled.numbers(), count);
+            let oldest =
+                if come % places == gone % places { &newest } else { &ring[gone % places] };
+            let [come_bytes, gone_bytes] = [newest.as_slice(), oldest.as_slice()];
+            let to = &mut scaled.numbers()[before..];
+            moved_on(lanes, scale, [come_bytes, gone_bytes], sums.numbers(), to, count);
+            ring[come % places] = newest;
+            repeat_ends(CHANNELS, before, before + count, scaled.numbers());
             self.along::<L, CHANNELS>(
                 lanes,
                 scale,
@@ -89,27 +90,6 @@ impl BoxBlur {
                 raster.row(y),
             );
         }
-    }
-
-    /// Sums of columns, scaled, the first and last pixel's repeated to both sides.
-    #[inline(always)]
-    fn scaled<L: Lanes, const CHANNELS: usize>(
-        self,
-        lanes: L,
-        scale: Scale,
-        sums: &[i16],
-        scaled: &mut [i16],
-        count: usize,
-    ) {
-        let before = self.radius * CHANNELS;
-        let factor = lanes.splat(scale.factor as i16);
-        let whole = count.div_ceil(L::COUNT) * L::COUNT;
-        let outs = scaled[before..before + whole].chunks_exact_mut(L::COUNT);
-        for (sums, out) in sums[..whole].chunks_exact(L::COUNT).zip(outs) {
-            let shifted = lanes.shift_left(lanes.load(sums), scale.shift);
-            lanes.store(lanes.multiply_high_unsigned(shifted, factor), out);
-        }
-        repeat_ends(CHANNELS, before, before + count, scaled);
     }
 
     /// A row of the result from scaled sums of columns.
@@ -148,6 +128,29 @@ impl BoxBlur {
     }
 }
 
+/// Sums of columns, when a row comes and another one goes, and the same scaled.
+#[inline(always)]
+fn moved_on<L: Lanes>(
+    lanes: L,
+    scale: Scale,
+    [come, gone]: [&[u8]; 2],
+    sums: &mut [i16],
+    scaled: &mut [i16],
+    count: usize,
+) {
+    let factor = lanes.splat(scale.factor as i16);
+    let whole = count.next_multiple_of(L::COUNT);
+    let bytes = come[..whole].chunks_exact(L::COUNT).zip(gone[..whole].chunks_exact(L::COUNT));
+    let numbers = sums.chunks_exact_mut(L::COUNT).zip(scaled.chunks_exact_mut(L::COUNT));
+    for ((come, gone), (sums, scaled)) in bytes.zip(numbers) {
+        let more = lanes.add_wrapping(lanes.load(sums), lanes.widen(come));
+        let moved = lanes.subtract_wrapping(more, lanes.widen(gone));
+        lanes.store(moved, sums);
+        let shifted = lanes.shift_left(moved, scale.shift);
+        lanes.store(lanes.multiply_high_unsigned(shifted, factor), scaled);
+    }
+}
+
 /// Adds numbers, a block of them.
 #[inline(always)]
 fn add<L: Lanes>(lanes: L, sums: &mut [L::Vector; BLOCK], numbers: &[i16]) {
@@ -159,15 +162,17 @@ fn add<L: Lanes>(lanes: L, sums: &mut [L::Vector; BLOCK], numbers: &[i16]) {
 /// Writes sums, which are 256 times means, over a block of bytes, of which there may be fewer.
 #[inline(always)]
 fn finish<L: Lanes, const CHANNELS: usize>(lanes: L, sums: [L::Vector; BLOCK], bytes: &mut [u8]) {
-    let whole = bytes.len() == block::<L>();
+    if CHANNELS == 3 && bytes.len() == block::<L>() {
+        for at in 0..BLOCK {
+            let mean = lanes.shift_right(sums[at], 8);
+            lanes.narrow(mean, &mut bytes[at * L::COUNT..(at + 1) * L::COUNT]);
+        }
+        return;
+    }
     for at in 0..BLOCK {
         let mean = lanes.shift_right(sums[at], 8);
         let end = ((at + 1) * L::COUNT).min(bytes.len());
         let Some(bytes) = bytes.get_mut(at * L::COUNT..end) else { return };
-        if CHANNELS == 3 && whole {
-            lanes.narrow(mean, bytes);
-            continue;
-        }
         let mut before = [0; ROOM];
         before[..bytes.len()].copy_from_slice(bytes);
         let kept = keep_alpha::<L, CHANNELS>(lanes, lanes.widen(&before), mean);

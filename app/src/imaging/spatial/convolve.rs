@@ -1,4 +1,4 @@
-//! Symmetric convolution in 16 bits, and sums of rows: what all blurs here are made of.
+//! Symmetric convolution in 16 bits: what all blurs here are made of.
 //!
 //! Values are times 64, so that a pair of them fits 16 bits; coefficients are times 2^15 and add up to exactly that. Each product is rounded
 //! to 1/64 of a level, each coefficient to 2^-15: within 0.2 of a level for every kernel here.
@@ -174,23 +174,6 @@ pub(super) fn block<L: Lanes>() -> usize {
 pub(super) fn store<L: Lanes>(lanes: L, sums: [L::Vector; BLOCK], out: &mut [i16]) {
     for at in 0..BLOCK {
         lanes.store(sums[at], &mut out[at * L::COUNT..]);
-    }
-}
-
-/// Adds a row to the sums of columns, or takes it away.
-#[inline(always)]
-pub(super) fn change<L: Lanes, const ADD: bool>(lanes: L, row: &[u8], sums: &mut [i16]) {
-    let mut bytes = row.chunks_exact(L::COUNT);
-    let (whole, rest) = sums[..row.len()].split_at_mut(row.len() / L::COUNT * L::COUNT);
-    for (bytes, sums) in (&mut bytes).zip(whole.chunks_exact_mut(L::COUNT)) {
-        let (sum, bytes) = (lanes.load(sums), lanes.widen(bytes));
-        let changed =
-            if ADD { lanes.add_wrapping(sum, bytes) } else { lanes.subtract_wrapping(sum, bytes) };
-        lanes.store(changed, sums);
-    }
-    for (byte, sum) in bytes.remainder().iter().zip(rest) {
-        let byte = i16::from(*byte);
-        *sum = if ADD { sum.wrapping_add(byte) } else { sum.wrapping_sub(byte) };
     }
 }
 

@@ -78,6 +78,7 @@ fn keep_alpha<L: Lanes, const CHANNELS: usize>(
 
 /// A row of ours: numbers with room for a vector behind them, of which the one at `aligned` begins a line of the cache, so that vectors
 /// from there on do not lie across two lines.
+#[derive(Default)]
 struct Row<N = i16> {
     numbers: Vec<N>,
     start: usize,

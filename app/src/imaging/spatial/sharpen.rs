@@ -38,13 +38,14 @@ impl Sharpen {
         above.numbers()[..START + count].copy_from_slice(&here.as_slice()[..START + count]);
         for y in 0..height {
             let (row, rest) = raster.row_and_rest(y);
-            let copies = [above.as_slice(), here.as_slice()];
+            let around = Around { above: above.as_slice(), here: here.as_slice(), rest };
             if rest.is_empty() {
-                let last = &copies[1][START..];
-                sharpen::<L, CHANNELS, false>(lanes, factors, copies, last, &mut [], row);
+                // Below the last row it lies once more.
+                let around = Around { rest: &around.here[START..], ..around };
+                sharpen::<L, CHANNELS, false>(lanes, factors, around, &mut [], row);
             } else {
                 let to = &mut below.numbers()[START..];
-                sharpen::<L, CHANNELS, true>(lanes, factors, copies, rest, to, row);
+                sharpen::<L, CHANNELS, true>(lanes, factors, around, to, row);
                 repeat_ends(CHANNELS, START, count, below.numbers());
             }
             std::mem::swap(&mut above, &mut here);
@@ -76,70 +77,114 @@ fn repeat_ends(channels: usize, start: usize, count: usize, copy: &mut [u8]) {
     copy.copy_within(start + count - channels..start + count, start + count);
 }
 
-/// A row from its copy, that of the row above and the row below, with which `rest` begins and which is copied with `COPY`.
+/// What a row is made from: its copy and that of the row above, and the row below, with which `rest` begins.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    above: &'a [u8],
+    here: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Around<'a> {
+    /// From so many bytes further on.
+    #[inline(always)]
+    fn from(self, at: usize) -> Self {
+        Self { above: &self.above[at..], here: &self.here[at..], rest: &self.rest[at..] }
+    }
+}
+
+/// A row from those around it, of which the one below is copied with `COPY`.
 #[inline(always)]
 fn sharpen<L: Lanes, const CHANNELS: usize, const COPY: bool>(
     lanes: L,
     factors: [L::Vector; 2],
-    [above, here]: [&[u8]; 2],
-    rest: &[u8],
+    around: Around<'_>,
     copy: &mut [u8],
     out: &mut [u8],
 ) {
-    let size = 2 * L::COUNT;
+    let (size, count) = (2 * L::COUNT, out.len());
+    let pairs = count / (2 * size) * (2 * size);
+    vectors::<L, CHANNELS, COPY, 2>(lanes, factors, around, copy, &mut out[..pairs]);
+    let at = count / size * size;
+    let copied = if COPY { pairs } else { 0 };
+    let one = &mut out[pairs..at];
+    vectors::<L, CHANNELS, COPY, 1>(lanes, factors, around.from(pairs), &mut copy[copied..], one);
+    let (around, out) = (around.from(at), &mut out[at..]);
+    if out.is_empty() {
+        return;
+    }
+    // The row below may end with the picture; copies have room behind them.
+    let mut bytes = [0; ROOM];
+    let below = &around.rest[..out.len()];
+    bytes[..below.len()].copy_from_slice(below);
+    let around = Around { rest: &bytes, ..around };
+    let mut made = [0; ROOM];
+    let copied = if COPY { at } else { 0 };
+    vectors::<L, CHANNELS, COPY, 1>(lanes, factors, around, &mut copy[copied..], &mut made[..size]);
+    out.copy_from_slice(&made[..out.len()]);
+}
+
+/// As many bytes as `out` has, which are whole vectors, `BESIDE` of them at a time.
+#[inline(always)]
+fn vectors<L: Lanes, const CHANNELS: usize, const COPY: bool, const BESIDE: usize>(
+    lanes: L,
+    factors: [L::Vector; 2],
+    Around { above, here, rest }: Around<'_>,
+    copy: &mut [u8],
+    out: &mut [u8],
+) {
+    let (size, count) = (2 * L::COUNT, out.len());
+    let step = BESIDE * size;
     // Side by side, so that nothing in them is asked for by its place.
+    let rows = here[START..].chunks_exact(step).zip(above[START..].chunks_exact(step));
     let sides = here[START - CHANNELS..]
-        .chunks_exact(size)
-        .zip(here[START + CHANNELS..].chunks_exact(size));
-    let mut around =
-        here[START..].chunks_exact(size).zip(above[START..].chunks_exact(size)).zip(sides);
-    let mut belows = rest[..out.len()].chunks_exact(size);
-    let mut outs = out.chunks_exact_mut(size);
+        .chunks_exact(step)
+        .zip(here[START + CHANNELS..].chunks_exact(step));
+    let belows = rest[..count].chunks_exact(step);
     let mut at = 0;
     for ((out, below), ((here, above), (left, right))) in
-        (&mut outs).zip(&mut belows).zip(&mut around)
+        out.chunks_exact_mut(step).zip(belows).zip(rows.zip(sides))
     {
-        fetch_ahead(lanes, &rest[at..], size);
-        let below = lanes.load_bytes(below);
-        if COPY {
-            lanes.store_bytes(below, &mut copy[at..]);
+        fetch_ahead(lanes, &rest[at..], step);
+        for number in 0..BESIDE {
+            let from = number * size;
+            let below = lanes.load_bytes(&below[from..]);
+            if COPY {
+                lanes.store_bytes(below, &mut copy[at + from..]);
+            }
+            let around = [
+                lanes.load_bytes(&above[from..]),
+                below,
+                lanes.load_bytes(&left[from..]),
+                lanes.load_bytes(&right[from..]),
+            ];
+            let here = lanes.load_bytes(&here[from..]);
+            lanes.store_bytes(sharpened(lanes, factors, here, around), &mut out[from..]);
         }
-        let [here, above] = [lanes.load_bytes(here), lanes.load_bytes(above)];
-        let sides = [lanes.load_bytes(left), lanes.load_bytes(right)];
-        lanes.store_bytes(sharpened(lanes, factors, [here, above, below], sides), out);
-        at += size;
-    }
-    let (below, out) = (belows.remainder(), outs.into_remainder());
-    if let (false, Some(((here, above), (left, right)))) = (out.is_empty(), around.next()) {
-        let mut bytes = [0; ROOM];
-        bytes[..below.len()].copy_from_slice(below);
-        let below = lanes.load_bytes(&bytes);
-        if COPY {
-            lanes.store_bytes(below, &mut copy[at..]);
-        }
-        let [here, above] = [lanes.load_bytes(here), lanes.load_bytes(above)];
-        let sides = [lanes.load_bytes(left), lanes.load_bytes(right)];
-        lanes.store_bytes(sharpened(lanes, factors, [here, above, below], sides), &mut bytes);
-        out.copy_from_slice(&bytes[..out.len()]);
+        at += step;
     }
 }
+
+/// Bits that differences are shifted by: four times a level just fits 16 bits, and so do its four neighbours.
+const FINE: u32 = 5;
 
 #[inline(always)]
 fn sharpened<L: Lanes>(
     lanes: L,
     factors: [L::Vector; 2],
-    [middle, up, down]: [L::Bytes; 3],
-    [left, right]: [L::Bytes; 2],
+    here: L::Bytes,
+    [up, down, left, right]: [L::Bytes; 4],
 ) -> L::Bytes {
-    let plain = lanes.weigh::<1, 0>(middle, middle);
-    let middle_up = lanes.weigh::<4, -1>(middle, up);
-    let down_left = lanes.weigh::<-1, -1>(down, left);
-    let right = lanes.weigh::<1, 0>(right, right);
+    const WEIGHT: i8 = -(1 << FINE);
+    let plain = lanes.weigh::<1, 0>(here, here);
+    let rows = lanes.weigh::<WEIGHT, WEIGHT>(up, down);
+    let sides = lanes.weigh::<WEIGHT, WEIGHT>(left, right);
     let mut halves = plain;
     for half in 0..2 {
-        let difference = lanes.subtract(lanes.add(middle_up[half], down_left[half]), right[half]);
-        let moved = lanes.multiply_high(lanes.shift_left(difference, 5), factors[half]);
-        halves[half] = lanes.add(plain[half], moved);
+        let four = lanes.shift_left(plain[half], FINE + 2);
+        let around = lanes.add_wrapping(rows[half], sides[half]);
+        let difference = lanes.add_wrapping(four, around);
+        halves[half] = lanes.add(plain[half], lanes.multiply_high(difference, factors[half]));
     }
     lanes.narrow_both(halves)
 }
