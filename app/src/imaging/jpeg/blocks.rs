@@ -1,6 +1,7 @@
-//! Several 8x8 blocks at a time: each eight lanes of eight vectors are one.
+//! Several 8x8 blocks at a time.
 //!
-//! A vector of 32 lanes holds a row of four blocks that lie side by side. `x86` shuffles them for AVX-512 and AVX2, `neon` for NEON, [`Plain`] is
+//! In the writer each eight lanes of eight vectors are a block: a vector of 32 lanes holds a row of four that lie side by side. In the reader
+//! a vector holds the same number of as many blocks as it has lanes, until pixels are laid beside each other. `x86` shuffles them for AVX-512 and AVX2, `neon` for NEON, [`Plain`] is
 //! for all other machines.
 
 use super::super::kernels::lanes::Pixels;

@@ -3,8 +3,8 @@
 //! Sigma is the standard deviation in pixels, as in `blur()` of the W3C Filter Effects specification; beyond the edge the edge's own pixels are
 //! repeated (a browser takes transparent black, which darkens a photo's rim). The gaussian is computed as such, not as three boxes:
 //! across rows, then along them, in 16 bits (`tiles`), within 1.5 levels of the exact result at the corners of a chessboard and mostly
-//! within half of one. From [`SIGMA_DIRECT`] on `pyramid` does the same on a smaller picture, within 2 levels. Each row may have a sigma of its
-//! own, which makes tilt-shift.
+//! within half of one. From [`SIGMA_DIRECT`] on `pyramid` does the same on a smaller picture, with the same bound. In a tilt-shift each row has
+//! a sigma of its own.
 
 use std::ops::Range;
 

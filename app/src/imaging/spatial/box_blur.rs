@@ -1,7 +1,7 @@
 //! Box blur: the mean of a square of pixels, beyond the edge the edge's own repeated.
 //!
 //! Columns first: for each byte of a row the sum of the bytes above and below, from the last row's sum by one addition and one subtraction.
-//! Scaled so that the whole square's sum is 256 times its mean, those are added along the row. That could go on from sum to sum as well, but each
+//! In the same pass scaled so that the whole square's sum is 256 times its mean, those are added along the row. That could go on from sum to sum as well, but each
 //! would wait for the last; so sums of a few neighbours are made first, and sums of those, about 2 sqrt(n) additions without any
 //! waiting. Within one level of the exact mean.
 
