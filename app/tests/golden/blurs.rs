@@ -164,6 +164,8 @@ fn strips_and_bands_leave_no_seams() {
         (126, 93, 3),
         (60, 125, 4),
         (189, 126, 4),
+        (44, 60, 4),
+        (44, 124, 3),
     ] {
         let case = Case::new(width, height, channels, 5, width as u32);
         for sigma in [0.7, 3.9, 4.9, 9.9, 17.0] {
@@ -172,6 +174,31 @@ fn strips_and_bands_leave_no_seams() {
             agree(&case, &Gaussian::new(sigma));
         }
         agree(&case, &TiltShift::new(0.5, 0.1, TiltShift::SIGMA_MAX));
+    }
+}
+
+#[test]
+fn the_smallest_and_the_thinnest_pictures_are_blurred_alike() {
+    for (width, height) in [(1, 1), (1, 70), (70, 1), (5, 3), (2, 2)] {
+        for channels in [3, 4] {
+            let case = Case::new(width, height, channels, 2, 9);
+            for sigma in [4.0, 40.0, Gaussian::SIGMA_MAX] {
+                agree(&case, &Gaussian::new(sigma));
+            }
+            agree(&case, &Unsharp::new(Gaussian::SIGMA_MAX, 1.0, 0));
+        }
+    }
+}
+
+#[test]
+fn boxes_as_large_as_the_picture_are_right() {
+    for (heights, radius) in [([1, 2, 7, 8, 9], 8), ([126, 127, 128, 255, 257], 127)] {
+        for height in heights {
+            let case = Case::new(5, height, 3, 1, height as u32);
+            let side = 2 * radius + 1;
+            let wanted = convolved(&case, |_| vec![1.0 / side as f64; side]);
+            check(&case, &BoxBlur::new(radius), &wanted, 1.2);
+        }
     }
 }
 

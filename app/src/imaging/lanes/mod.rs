@@ -93,7 +93,7 @@ pub trait Lanes: Copy {
 }
 
 /// Does the work with the lanes of a level, under the given name. The work is to be `#[inline(always)]` with all that it calls, and without
-/// closures, which would be compiled as functions of their own, without the instruction set.
+/// closures but those given to [`Lanes::apart`]; others would be compiled as functions of their own, without the instruction set.
 macro_rules! with_lanes {
     // With this token, if there is one; whether the work is done.
     (@try $token:expr, $lanes:ident => $work:expr) => {

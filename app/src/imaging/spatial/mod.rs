@@ -87,10 +87,13 @@ struct Row<N = i16> {
 impl<N: Copy + Default> Row<N> {
     fn new(aligned: usize, count: usize) -> Self {
         let line = LINE / size_of::<N>();
-        let numbers = vec![N::default(); count + ROOM + line];
+        let mut numbers = vec![N::default(); count + ROOM + line];
         let at = numbers[aligned..].as_ptr().align_offset(LINE);
         // `align_offset` may have no answer; any start is right, if slower.
-        Self { numbers, start: if at < line { at } else { 0 } }
+        let start = if at < line { at } else { 0 };
+        // As long on every machine, wherever it lies: what reaches beyond is found everywhere.
+        numbers.truncate(start + count + ROOM);
+        Self { numbers, start }
     }
 
     #[inline(always)]

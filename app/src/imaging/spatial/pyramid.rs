@@ -22,7 +22,7 @@ const VARIANCE: f64 = 0.75 + 1.0;
 pub(super) const STRIP: usize = 64;
 pub(super) const CELLS: usize = STRIP / 2;
 
-/// Pixels before the smaller picture that the first strip writes, of what lies beyond the picture.
+/// Pixels of the larger picture's first strip that lie before it.
 pub(super) const BEFORE: usize = 4;
 
 #[inline(always)]
@@ -83,7 +83,7 @@ const TALL: usize = 32;
 impl Fine {
     /// Room for the picture; strips may reach beyond it on both sides, bands below.
     pub fn new(width: usize, height: usize, channels: usize, reach: usize) -> Self {
-        let lead = (reach.max(BEFORE) * channels).next_multiple_of(LINE);
+        let lead = (reach * channels).next_multiple_of(LINE);
         let stride = ((lead + (width + STRIP) * channels).div_ceil(LINE) | 1) * LINE;
         // `convolved` wants a step more.
         let rows = height.next_multiple_of(TALL) + 2 * reach + 1;

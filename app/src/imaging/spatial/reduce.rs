@@ -222,7 +222,8 @@ impl Reducer {
             taps: kernel.spread::<L>(),
             squares: columns(STRIP),
             columns: columns(3 + STRIP),
-            cells: columns(2 * radius + CELLS),
+            // `convolved` wants a step more.
+            cells: columns(2 * radius + CELLS + 1),
             blurred: columns(CELLS),
         }
     }
