@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fearless_simd::Level;
 use image::RgbImage;
 
-use super::lanes::{Lanes, with_lanes};
+use super::lanes::{BYTES_MAX, Lanes, in_halves, with_lanes};
 use super::raster::Raster;
-use super::spatial::{ROOM, store_rest};
 
 /// Height of the band as a share of the shorter side.
 const BAND_SHARE: f32 = 0.085;
@@ -42,7 +41,7 @@ const MARKS_MAX: usize = 12;
 static MARKS: Mutex<Vec<Arc<Mark>>> = Mutex::new(Vec::new());
 
 /// Bytes are fetched so many rows before they are marked.
-const ROWS_AHEAD: usize = 2;
+const ROWS_AHEAD: usize = 1;
 
 /// Where a picture is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,51 +69,75 @@ pub fn draw(picture: &mut RgbImage, watermark: Watermark) {
 
 /// [`draw`] with the instructions of `level`, so that tests can compare them: they give the same bytes.
 pub fn draw_with(level: Level, picture: &mut RgbImage, watermark: Watermark) {
-    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    if watermark != Watermark::None {
+        with_lanes!(level, lanes => draw_on(lanes, &mut Raster::of(picture), watermark));
+    }
+}
+
+#[inline(always)]
+fn draw_on<L: Lanes>(lanes: L, raster: &mut Raster<'_>, watermark: Watermark) {
+    let (width, height) = (raster.size().0 as f32, raster.size().1 as f32);
     let wanted = (width.min(height) * BAND_SHARE).clamp(BAND_MIN, BAND_MAX);
     // Strips: the band with its margin must fit both ways.
     let band = wanted.min(height / 1.5).min(width / (BAND_ASPECT + 0.5)).max(1.0);
-    match watermark {
-        Watermark::None => {}
-        Watermark::Corner => {
-            let mark = Mark::of(band, 1.0);
-            let margin = band * 0.35;
-            let left = (width - mark.width as f32 - margin).max(0.0) as usize;
-            let top = (height - mark.height as f32 - margin).max(0.0) as usize;
-            let (raster, once) = (&mut Raster::of(picture), std::iter::once(left));
-            with_lanes!(level, lanes => mark.stamp(lanes, raster, once.clone(), top));
-        }
-        Watermark::Tiled => {
-            let mark = Mark::of(band, TILE_OPACITY);
-            let steps = ((band * TILE_STEPS.0) as usize, (band * TILE_STEPS.1) as usize);
-            with_lanes!(level, lanes => mark.tile(lanes, &mut Raster::of(picture), steps));
-        }
+    if watermark == Watermark::Corner {
+        let mark = Mark::of(band, 1.0, order(lanes));
+        let margin = band * 0.35;
+        let left = (width - mark.width as f32 - margin).max(0.0) as usize;
+        let top = (height - mark.height as f32 - margin).max(0.0) as usize;
+        mark.stamp(lanes, raster, std::iter::once(left), top);
+    } else {
+        let steps = ((band * TILE_STEPS.0) as usize, (band * TILE_STEPS.1) as usize);
+        Mark::of(band, TILE_OPACITY, order(lanes)).tile(lanes, raster, steps);
     }
+}
+
+/// Numbers of the bytes of a vector, as its halves have them one after the other.
+type Order = [i16; BYTES_MAX];
+
+/// That of a set, and zeros behind it.
+#[inline(always)]
+fn order<L: Lanes>(lanes: L) -> Order {
+    let (mut numbers, mut order) = ([0; BYTES_MAX], [0; BYTES_MAX]);
+    for (at, number) in numbers.iter_mut().enumerate() {
+        *number = at as i16;
+    }
+    let [first, second] = in_halves(lanes, &numbers);
+    lanes.store(first, &mut order);
+    lanes.store(second, &mut order[L::COUNT..]);
+    order
 }
 
 /// The mark as arithmetic: a byte of the picture is multiplied by one number and another is added.
 struct Mark {
-    /// What it was painted for: the band's height in pixels, and the share of its opacity.
+    /// What it was painted for: the band's height in pixels, the share of its opacity, and the order of its numbers.
     band: f32,
     opacity: f32,
+    order: Order,
     /// Pixels.
     width: usize,
     height: usize,
-    /// For each byte, times 32,768.
+    /// For each byte, times 65,536 and less one of those, in vectors of the order: whole ones for each row, the last of which goes on
+    /// with what changes nothing.
     keeps: Vec<i16>,
-    /// For each byte, times 64, and half of that for rounding.
+    /// For each byte, times 256, and half of that for rounding.
     adds: Vec<i16>,
 }
 
+/// A byte that stays: its high half is what it was.
+const KEEP: i16 = u16::MAX as i16;
+const ADD: i16 = 1 << 7;
+
 impl Mark {
     /// Painted already, or now.
-    fn of(band: f32, opacity: f32) -> Arc<Self> {
+    fn of(band: f32, opacity: f32, order: Order) -> Arc<Self> {
+        let wanted = (band, opacity, order);
         let mut marks = MARKS.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = marks.iter().position(|mark| (mark.band, mark.opacity) == (band, opacity));
+        let known = marks.iter().position(|mark| (mark.band, mark.opacity, mark.order) == wanted);
         let mark = known.map(|at| marks.remove(at));
         // Others may look theirs up while this one is painted; two of the same are no harm.
         drop(marks);
-        let mark = mark.unwrap_or_else(|| Arc::new(Self::painted(band, opacity)));
+        let mark = mark.unwrap_or_else(|| Arc::new(Self::painted(band, opacity, order)));
         let mut marks = MARKS.lock().unwrap_or_else(PoisonError::into_inner);
         if marks.len() >= MARKS_MAX {
             marks.remove(0);
@@ -123,23 +146,30 @@ impl Mark {
         mark
     }
 
-    fn painted(band: f32, opacity: f32) -> Self {
+    fn painted(band: f32, opacity: f32, order: Order) -> Self {
         let canvas = Canvas::painted(band);
         let (width, height) = (canvas.width as usize, canvas.height as usize);
-        let mut mark = Self { band, opacity, width, height, keeps: Vec::new(), adds: Vec::new() };
-        for (band, stroke) in canvas.band.iter().zip(&canvas.strokes) {
+        let vector = order.iter().max().map_or(1, |last| *last as usize + 1);
+        let row = (3 * width).next_multiple_of(vector);
+        let (mut keeps, mut adds) = (vec![KEEP; row * height], vec![ADD; row * height]);
+        // Where a byte's number lies in its vector.
+        let mut lies = [0; BYTES_MAX];
+        for (place, byte) in order[..vector].iter().enumerate() {
+            lies[*byte as usize] = place;
+        }
+        for (pixel, (band, stroke)) in canvas.band.iter().zip(&canvas.strokes).enumerate() {
             let (band, stroke) = (band * BAND_OPACITY * opacity, stroke * STROKE_OPACITY * opacity);
             for channel in 0..3 {
                 let added =
                     BAND_COLOUR[channel] * band * (1.0 - stroke) + STROKE_COLOUR[channel] * stroke;
-                mark.keeps.push(((1.0 - band) * (1.0 - stroke) * 32_767.0).round() as i16);
-                mark.adds.push((added * 64.0).round() as i16 + 32);
+                let byte = 3 * (pixel % width) + channel;
+                let at = pixel / width * row + byte / vector * vector + lies[byte % vector];
+                let keep = (1.0 - band) * (1.0 - stroke) * f32::from(u16::MAX);
+                keeps[at] = keep.round() as u16 as i16;
+                adds[at] = ((added * 256.0).round() as u16 + ADD as u16) as i16;
             }
         }
-        // Room for the last vector.
-        mark.keeps.extend([0; ROOM]);
-        mark.adds.extend([0; ROOM]);
-        mark
+        Self { band, opacity, order, width, height, keeps, adds }
     }
 
     /// All over the picture, `steps` pixels apart down and across.
@@ -163,44 +193,51 @@ impl Mark {
         top: usize,
     ) {
         let (width, height) = raster.size();
+        let row = self.keeps.len() / self.height;
         for y in 0..self.height.min(height - top) {
-            let inks = 3 * y * self.width..3 * (y + 1) * self.width + ROOM;
+            let inks = y * row..(y + 1) * row;
             let (keeps, adds) = (&self.keeps[inks.clone()], &self.adds[inks]);
             for left in lefts.clone() {
                 let bytes = 3 * left..3 * (left + self.width).min(width);
                 // A mark is many short pieces far apart, which processors do not foresee.
                 let ahead = (top + y + ROWS_AHEAD).min(height - 1);
-                lanes.fetch(&raster.row(ahead)[bytes.clone()]);
-                ink(lanes, keeps, adds, &mut raster.row(top + y)[bytes]);
+                lanes.fetch(&raster.row(ahead)[bytes]);
+                ink(lanes, keeps, adds, &mut raster.row(top + y)[3 * left..]);
             }
         }
     }
 }
 
-/// Some bytes of a row under the first of a row of the mark, of which there is a vector more.
+/// The bytes of a row from a place on, under a row of the mark that begins there.
 #[inline(always)]
 fn ink<L: Lanes>(lanes: L, keeps: &[i16], adds: &[i16], bytes: &mut [u8]) {
-    let Some(last) = bytes.len().checked_sub(L::COUNT) else {
-        let mut padded = [0; ROOM];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        store_rest(lanes, inked(lanes, keeps, adds, &padded), bytes);
-        return;
-    };
-    // The last vector reaches back into the one before it, and so is read before that one is written.
-    let inked_last = inked(lanes, &keeps[last..], &adds[last..], &bytes[last..]);
-    let keeps = keeps.chunks_exact(L::COUNT);
-    let adds = adds.chunks_exact(L::COUNT);
-    for ((bytes, keeps), adds) in bytes.chunks_exact_mut(L::COUNT).zip(keeps).zip(adds) {
-        lanes.narrow(inked(lanes, keeps, adds, bytes), bytes);
+    let (vector, count) = (2 * L::COUNT, keeps.len().min(bytes.len()));
+    let (mut keeps, mut adds) = (keeps.chunks_exact(vector), adds.chunks_exact(vector));
+    let mut vectors = bytes[..count].chunks_exact_mut(vector);
+    for (bytes, inks) in (&mut vectors).zip((&mut keeps).zip(&mut adds)) {
+        lanes.store_bytes(inked(lanes, inks, bytes), bytes);
     }
-    lanes.narrow(inked_last, &mut bytes[last..]);
+    let rest = vectors.into_remainder();
+    if let (false, Some(keeps), Some(adds)) = (rest.is_empty(), keeps.next(), adds.next()) {
+        let mut padded = [0; BYTES_MAX];
+        padded[..rest.len()].copy_from_slice(rest);
+        let bytes = inked(lanes, (keeps, adds), &padded);
+        lanes.store_bytes(bytes, &mut padded);
+        rest.copy_from_slice(&padded[..rest.len()]);
+    }
 }
 
 #[inline(always)]
-fn inked<L: Lanes>(lanes: L, keeps: &[i16], adds: &[i16], bytes: &[u8]) -> L::Vector {
-    let fine = lanes.shift_left(lanes.widen(bytes), 6);
-    let kept = lanes.multiply_high(fine, lanes.load(keeps));
-    lanes.shift_right(lanes.add(kept, lanes.load(adds)), 6)
+fn inked<L: Lanes>(lanes: L, (keeps, adds): (&[i16], &[i16]), bytes: &[u8]) -> L::Bytes {
+    let bytes = lanes.load_bytes(bytes);
+    let mut halves = lanes.weigh::<1, 0>(bytes, bytes);
+    for (half, value) in halves.iter_mut().enumerate() {
+        let (keep, add) = (&keeps[half * L::COUNT..], &adds[half * L::COUNT..]);
+        let fine = lanes.shift_left(*value, 8);
+        let kept = lanes.multiply_high_unsigned(fine, lanes.load(keep));
+        *value = lanes.shift_right(lanes.add_wrapping(kept, lanes.load(add)), 8);
+    }
+    lanes.narrow_both(halves)
 }
 
 type Point = (f32, f32);

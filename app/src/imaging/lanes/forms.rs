@@ -36,6 +36,32 @@ macro_rules! turned {
 }
 pub(super) use turned;
 
+/// A square of numbers, its rows as the columns of another one or of itself: all of it is read before anything is written.
+macro_rules! transposed {
+    ($lanes:expr, $count:literal, $parts:ident, $from:expr, $to:expr) => {{
+        let from = &$from[..$count * $count];
+        let mut turned = [[$lanes.splat(0); 8]; $count / 8];
+        for (band, turned) in turned.iter_mut().enumerate() {
+            let mut rows = [$lanes.splat(0); 8];
+            for (row, vector) in rows.iter_mut().enumerate() {
+                *vector = $lanes.load(&from[(8 * band + row) * $count..]);
+            }
+            *turned = $lanes.turn(rows);
+        }
+        let to = &mut $to[..$count * $count];
+        for column in 0..8 {
+            let mut parts = [$lanes.splat(0); $count / 8];
+            for (part, turned) in parts.iter_mut().zip(&turned) {
+                *part = turned[column];
+            }
+            for (block, vector) in $parts($lanes, parts).into_iter().enumerate() {
+                $lanes.store(vector, &mut to[(8 * block + column) * $count..]);
+            }
+        }
+    }};
+}
+pub(super) use transposed;
+
 /// [`Lanes`](super::Lanes) by operations, in this order of arguments.
 macro_rules! lanes {
     ($token:ident, $count:literal, $vector:ty, $doubled:ty, $numbers:ident, $bytes:ident, $double:ident,
@@ -121,22 +147,38 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn transpose(self, from: &[i16], to: &mut [i16]) {
-                let (from, to) = (&from[..$count * $count], &mut to[..$count * $count]);
+                transposed!(self, $count, $parts, from, to);
+            }
+
+            #[inline(always)]
+            fn transpose_here(self, square: &mut [i16]) {
+                transposed!(self, $count, $parts, square, square);
+            }
+
+            #[inline(always)]
+            fn transpose_bytes(self, columns: &[i16], to: &mut [u8], stride: usize) {
+                let columns = &columns[..2 * $count * $count];
                 let mut turned = [[self.splat(0); 8]; $count / 8];
                 for (band, turned) in turned.iter_mut().enumerate() {
-                    let mut rows = [self.splat(0); 8];
-                    for (row, vector) in rows.iter_mut().enumerate() {
-                        *vector = self.load(&from[(8 * band + row) * $count..]);
+                    // Two columns in a number, which then are two bytes of its row.
+                    let mut pairs = [self.splat(0); 8];
+                    for (pair, vector) in pairs.iter_mut().enumerate() {
+                        let at = 2 * (8 * band + pair) * $count;
+                        let second = self.shift_left(self.load(&columns[at + $count..]), 8);
+                        *vector = self.add_wrapping(self.load(&columns[at..]), second);
                     }
-                    *turned = self.turn(rows);
+                    *turned = self.turn(pairs);
                 }
-                for column in 0..8 {
+                let to = &mut to[..($count - 1) * stride + 2 * $count];
+                for row in 0..8 {
                     let mut parts = [self.splat(0); $count / 8];
                     for (part, turned) in parts.iter_mut().zip(&turned) {
-                        *part = turned[column];
+                        *part = turned[row];
                     }
                     for (block, vector) in $parts(self, parts).into_iter().enumerate() {
-                        self.store(vector, &mut to[(8 * block + column) * $count..]);
+                        let numbers: $numbers<$token> = vector.simd_into(self);
+                        let bytes: $double<$token> = numbers.bitcast();
+                        bytes.store_slice(&mut to[(8 * block + row) * stride..][..2 * $count]);
                     }
                 }
             }

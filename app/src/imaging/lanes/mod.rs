@@ -85,6 +85,11 @@ pub trait Lanes: Copy {
     fn turn(self, rows: [Self::Vector; 8]) -> [Self::Vector; 8];
     /// Rows become columns, of a square of [`Lanes::COUNT`] x [`Lanes::COUNT`] numbers.
     fn transpose(self, from: &[i16], to: &mut [i16]);
+    /// [`Lanes::transpose`] of a square in its own place.
+    fn transpose_here(self, square: &mut [i16]);
+    /// Columns become rows of bytes: of 2 * [`Lanes::COUNT`] columns of as many numbers as a vector has, each from 0 to 255, the rows,
+    /// which begin `stride` bytes after each other in `to`.
+    fn transpose_bytes(self, columns: &[i16], to: &mut [u8], stride: usize);
     /// Does the work, an `#[inline(always)]` closure, in a function of its own compiled for the set: compilers leave calls in functions
     /// that are too large.
     fn apart<R>(self, work: impl FnOnce() -> R) -> R;
@@ -339,6 +344,24 @@ impl Lanes for Plain {
         for (column, to) in to.chunks_exact_mut(PLAIN).take(PLAIN).enumerate() {
             for (row, value) in to.iter_mut().enumerate() {
                 *value = from[row * PLAIN + column];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn transpose_here(self, square: &mut [i16]) {
+        for row in 0..PLAIN {
+            for column in 0..row {
+                square.swap(row * PLAIN + column, column * PLAIN + row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn transpose_bytes(self, columns: &[i16], to: &mut [u8], stride: usize) {
+        for (at, column) in columns.chunks_exact(PLAIN).take(2 * PLAIN).enumerate() {
+            for (row, value) in column.iter().enumerate() {
+                to[row * stride + at] = *value as u8;
             }
         }
     }

@@ -6,7 +6,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Neon, i16x16, u8x16, u8x32};
 
 use super::Lanes;
-use super::forms::{lanes, operation, turned};
+use super::forms::{lanes, operation, transposed, turned};
 
 /// An instruction on both registers.
 macro_rules! both {

@@ -6,7 +6,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Avx2, Avx512, i16x16, i16x32, u8x16, u8x32, u8x64};
 
 use super::Lanes;
-use super::forms::{lanes, operation, turned};
+use super::forms::{lanes, operation, transposed, turned};
 
 /// The operations of two vectors that are one instruction.
 macro_rules! pairs {

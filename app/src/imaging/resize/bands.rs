@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::super::lanes::{Lanes, transpose_squares};
+use super::super::lanes::Lanes;
 use super::taps::Taps;
 
 /// The most lanes.
@@ -31,19 +31,18 @@ const TAPS_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub struct Scratch {
     taps: Vec<Arc<Taps>>,
-    /// Squares of the columns that the tile needs: down the rows, and transposed.
-    tall: Vec<i16>,
-    wide: Vec<i16>,
-    /// Three squares of the new pixels: by column, and transposed.
+    /// Squares of the columns that the tile needs: down the rows, then transposed.
+    squares: Vec<i16>,
+    /// The new pixels: by column, and transposed.
     columns: Vec<i16>,
-    rows: Vec<i16>,
+    rows: Vec<u8>,
 }
 
 impl Scratch {
     /// What the tiles' numbers take; taps are not counted.
     pub(in super::super) fn bytes(&self) -> usize {
-        let numbers = [&self.tall, &self.wide, &self.columns, &self.rows];
-        numbers.into_iter().map(|numbers| size_of::<i16>() * numbers.capacity()).sum()
+        let numbers = self.squares.capacity() + self.columns.capacity();
+        size_of::<i16>() * numbers + self.rows.capacity()
     }
 
     /// Those of a side, made if need be.
@@ -61,26 +60,27 @@ impl Scratch {
     }
 }
 
+/// Pixels of a tile, in vectors: their columns are whole pairs of squares.
+const PAIR: usize = 2;
+
 impl Resize<'_> {
     /// Writes the new picture.
     #[inline(always)]
     pub fn run<L: Lanes>(&self, lanes: L, scratch: &mut Scratch, to: &mut [u8]) {
         let (width, height) = (self.across.starts.len(), self.down.starts.len());
         let square = L::COUNT * L::COUNT;
-        scratch.columns.resize(3 * square, 0);
-        scratch.rows.resize(3 * square, 0);
+        scratch.columns.resize(3 * PAIR * square, 0);
+        scratch.rows.resize(3 * PAIR * square, 0);
         for top in (0..height).step_by(L::COUNT) {
             let tall = L::COUNT.min(height - top);
-            for left in (0..width).step_by(L::COUNT) {
-                let wide = L::COUNT.min(width - left);
+            for left in (0..width).step_by(PAIR * L::COUNT) {
+                let wide = (PAIR * L::COUNT).min(width - left);
                 let first = 3 * self.across.starts[left];
                 let last = 3 * (self.across.starts[left + wide - 1] + self.across.count);
                 let squares = (last - first).div_ceil(L::COUNT);
                 // Never made shorter, so that nothing is filled with zeros again and again.
-                for numbers in [&mut scratch.tall, &mut scratch.wide] {
-                    if numbers.len() < squares * square {
-                        numbers.resize(squares * square, 0);
-                    }
+                if scratch.squares.len() < squares * square {
+                    scratch.squares.resize(squares * square, 0);
                 }
                 for row in 0..tall {
                     let is_last = row + 1 == tall;
@@ -89,25 +89,31 @@ impl Resize<'_> {
                     let mut number = 0;
                     while number < squares {
                         let at = first + number * L::COUNT;
-                        let to = &mut scratch.tall[number * square + row * L::COUNT..];
+                        let to = &mut scratch.squares[number * square + row * L::COUNT..];
                         number += match squares - number {
                             1 => self.row_of::<L, 1>(lanes, top + row, at, to),
                             2 => self.row_of::<L, 2>(lanes, top + row, at, to),
                             3 => self.row_of::<L, 3>(lanes, top + row, at, to),
-                            5 => self.row_of::<L, 5>(lanes, top + row, at, to),
-                            _ => self.row_of::<L, 4>(lanes, top + row, at, to),
+                            4 | 8 => self.row_of::<L, 4>(lanes, top + row, at, to),
+                            _ => self.row_of::<L, 5>(lanes, top + row, at, to),
                         };
                     }
                 }
-                transpose_squares(lanes, &scratch.tall[..squares * square], &mut scratch.wide);
+                for square in scratch.squares[..squares * square].chunks_exact_mut(square) {
+                    lanes.transpose_here(square);
+                }
                 for x in 0..wide {
                     let to = &mut scratch.columns[3 * x * L::COUNT..];
-                    self.pixels_of(lanes, left + x, first, &scratch.wide, to);
+                    self.pixels_of(lanes, left + x, first, &scratch.squares, to);
                 }
-                transpose_squares(lanes, &scratch.columns, &mut scratch.rows);
+                let columns = scratch.columns.chunks_exact(PAIR * square);
+                for (number, columns) in columns.enumerate() {
+                    let rows = &mut scratch.rows[number * PAIR * L::COUNT..];
+                    lanes.transpose_bytes(columns, rows, 3 * PAIR * L::COUNT);
+                }
                 for row in 0..tall {
-                    let to = &mut to[3 * ((top + row) * width + left)..][..3 * wide];
-                    put(lanes, &scratch.rows[row * L::COUNT..], to);
+                    let rows = &scratch.rows[row * 3 * PAIR * L::COUNT..];
+                    put(lanes, rows, &mut to[3 * ((top + row) * width + left)..][..3 * wide]);
                 }
             }
         }
@@ -188,7 +194,7 @@ impl Resize<'_> {
         }
         for channel in 0..3 {
             let level = lanes.multiply_high(sums[channel], lanes.splat(1 << 8));
-            lanes.store(level, &mut to[channel * L::COUNT..]);
+            lanes.store(lanes.min(level, lanes.splat(255)), &mut to[channel * L::COUNT..]);
         }
     }
 }
@@ -208,19 +214,15 @@ fn weigh<L: Lanes, const VECTORS: usize>(
     }
 }
 
-/// A row of the three squares as bytes, as many as there is room for.
+/// A row of the tile, as many bytes as there is room for.
 #[inline(always)]
-fn put<L: Lanes>(lanes: L, squares: &[i16], to: &mut [u8]) {
-    if to.len() == 3 * L::COUNT {
-        for number in 0..3 {
-            let levels = lanes.load(&squares[number * L::COUNT * L::COUNT..]);
-            lanes.narrow(levels, &mut to[number * L::COUNT..]);
-        }
-    } else {
-        for (number, to) in to.chunks_mut(L::COUNT).enumerate() {
-            let mut bytes = [0; LANES_MAX];
-            lanes.narrow(lanes.load(&squares[number * L::COUNT * L::COUNT..]), &mut bytes);
-            to.copy_from_slice(&bytes[..to.len()]);
-        }
+fn put<L: Lanes>(lanes: L, row: &[u8], to: &mut [u8]) {
+    let (row, vector) = (&row[..3 * PAIR * L::COUNT], 2 * L::COUNT);
+    if to.len() < row.len() {
+        to.copy_from_slice(&row[..to.len()]);
+        return;
+    }
+    for (to, row) in to.chunks_exact_mut(vector).zip(row.chunks_exact(vector)) {
+        lanes.store_bytes(lanes.load_bytes(row), to);
     }
 }

@@ -157,6 +157,13 @@ impl<L: Lanes> Moving<L> {
     }
 }
 
+/// Fine values rounded to whole levels, of which rounding can make too many, but not too few.
+#[inline(always)]
+pub(super) fn level<L: Lanes>(lanes: L, fine: L::Vector) -> L::Vector {
+    let rounded = lanes.multiply_high(fine, lanes.splat(1 << (15 - FINE)));
+    lanes.min(rounded, lanes.splat(255))
+}
+
 /// Sigma at which a gaussian gives its neighbours less than 1/255.
 pub(super) const SIGMA_MIN: f64 = 0.3;
 

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::super::lanes::{Lanes, transpose_squares};
 use super::blur::{Finish, Kernels};
-use super::convolve::{BLOCK, FINE, LaneTaps, SIDES, block, convolved};
+use super::convolve::{BLOCK, FINE, LaneTaps, SIDES, block, convolved, level};
 use super::{ROOM, Raster, Row};
 
 /// Blurs every row with its kernel.
@@ -75,6 +75,8 @@ struct Tiles {
     /// Squares of lanes x lanes numbers, as many as a strip is wide, before and after a transposition.
     before: Row,
     after: Row,
+    /// Rows of the strip as bytes.
+    bytes: Vec<u8>,
     /// Columns from `lead` before those that are written next on, up to `lead` behind them.
     columns: Row,
     /// For each distance the tap of every lane.
@@ -111,6 +113,7 @@ impl Tiles {
             strip: Row::new(0, (L::COUNT + 2 * reach + SIDES + 1) * STRIP),
             before: squares(),
             after: squares(),
+            bytes: vec![0; STRIP * L::COUNT],
             columns: Row::new(0, (2 * lead + STRIP + (SIDES + 1) * channels) * L::COUNT),
             taps: Row::new(0, (reach + 1) * L::COUNT),
             sources: Vec::with_capacity(L::COUNT + 2 * reach),
@@ -142,11 +145,19 @@ impl Tiles {
         // As many columns are written as are read, but `lead` behind them: so far the kernel reaches to the right.
         for from in (0..count + lead).step_by(STRIP) {
             if from < count {
-                self.strip(lanes, raster, band, from);
-                self.append(lanes);
+                lanes.apart(
+                    #[inline(always)]
+                    || self.strip(lanes, raster, band, from),
+                );
             }
             self.repeat_ends::<L, CHANNELS>(from);
-            self.along::<L, CHANNELS>(lanes, band.radius);
+            lanes.apart(
+                #[inline(always)]
+                || match finish {
+                    Finish::Blurred => self.along::<L, CHANNELS, true>(lanes, band.radius),
+                    Finish::Unsharp { .. } => self.along::<L, CHANNELS, false>(lanes, band.radius),
+                },
+            );
             let (first, end) = (from.saturating_sub(lead), (from + STRIP).saturating_sub(lead));
             let columns = first..end.min(count);
             if !columns.is_empty() {
@@ -222,8 +233,13 @@ impl Tiles {
     ) {
         let after = self.after.as_slice();
         for row in 0..band.tall {
-            let after = &after[row * L::COUNT..];
             let bytes = &mut raster.row(band.top + row)[columns.clone()];
+            if let Finish::Blurred = finish {
+                let blurred = &self.bytes[row * STRIP + skipped..][..bytes.len()];
+                put_colours::<CHANNELS>(blurred, bytes);
+                continue;
+            }
+            let after = &after[row * L::COUNT..];
             if bytes.len() == STRIP {
                 finish_strip::<L, CHANNELS>(lanes, finish, after, bytes);
             } else {
@@ -271,6 +287,7 @@ impl Tiles {
         } else {
             self.across::<L, false>(lanes, band);
         }
+        self.append(lanes);
     }
 
     /// Blurs the strip across its rows; with `SAME`, all of them have the same kernel.
@@ -299,9 +316,13 @@ impl Tiles {
         transpose_squares(lanes, squares, columns);
     }
 
-    /// Blurs the columns along the band's rows, and transposes them back.
+    /// Blurs the columns along the band's rows, and transposes them back: with `LEVELS` to bytes.
     #[inline(always)]
-    fn along<L: Lanes, const CHANNELS: usize>(&mut self, lanes: L, radius: usize) {
+    fn along<L: Lanes, const CHANNELS: usize, const LEVELS: bool>(
+        &mut self,
+        lanes: L,
+        radius: usize,
+    ) {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius };
         let (columns, sums_to) = (self.columns.as_slice(), self.before.numbers());
         let step = CHANNELS * L::COUNT;
@@ -311,9 +332,18 @@ impl Tiles {
                 let sums = convolved::<L, true>(lanes, taps, 0, columns, middle, step);
                 for side in 0..SIDES {
                     let at = (column + side * CHANNELS + channel) * L::COUNT;
-                    lanes.store(sums[side], &mut sums_to[at..]);
+                    let sum = if LEVELS { level(lanes, sums[side]) } else { sums[side] };
+                    lanes.store(sum, &mut sums_to[at..]);
                 }
             }
+        }
+        if LEVELS {
+            let columns = sums_to[..STRIP * L::COUNT].chunks_exact(2 * L::COUNT * L::COUNT);
+            for (number, columns) in columns.enumerate() {
+                let to = &mut self.bytes[2 * number * L::COUNT..];
+                lanes.transpose_bytes(columns, to, STRIP);
+            }
+            return;
         }
         let squares = &self.before.as_slice()[..STRIP * L::COUNT];
         transpose_squares(lanes, squares, self.after.numbers());
@@ -336,6 +366,22 @@ fn finish_strip<L: Lanes, const CHANNELS: usize>(
             blurred[number] = lanes.load(&squares[(BLOCK * block + number) * square..]);
         }
         finish.block::<L, CHANNELS>(lanes, blurred, bytes);
+    }
+}
+
+/// Blurred bytes over those of a row, but for alpha.
+#[inline(always)]
+fn put_colours<const CHANNELS: usize>(blurred: &[u8], bytes: &mut [u8]) {
+    if CHANNELS == 3 {
+        // Of a length that the compiler knows, as nearly all are.
+        match (bytes.as_mut_array::<STRIP>(), blurred.as_array::<STRIP>()) {
+            (Some(bytes), Some(blurred)) => *bytes = *blurred,
+            _ => bytes.copy_from_slice(blurred),
+        }
+        return;
+    }
+    for (pixel, blurred) in bytes.chunks_exact_mut(4).zip(blurred.chunks_exact(4)) {
+        pixel[..3].copy_from_slice(&blurred[..3]);
     }
 }
 
