@@ -37,7 +37,7 @@ pub fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<RgbImage, 
 /// 45 dB or more from the one by way of the full size, which is far below what JPEG itself takes.
 const SCALED_MARGIN: (u64, u64) = (5, 3);
 
-/// Blocks of seven pixels are hardly finer than those of six: where these are this many times the width, they do, at 46 dB or more.
+/// Blocks of seven pixels are hardly finer than those of six: where these are this many times the width, they do, at 45 dB.
 const SIX_EIGHTHS_MARGIN: (u64, u64) = (7, 5);
 
 /// [`decode`] into memory of the bench, for a picture of `width` pixels, as stored: what comes back may be smaller than the

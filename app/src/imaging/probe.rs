@@ -112,8 +112,8 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
     let format = PictureFormat::Jpeg;
     let cut = || ImagingError::damaged(format, "it ends within its headers");
     let mut size = None;
-    // Baseline only: the bytes of the components.
-    let mut components: &[[u8; 3]] = &[];
+    // Each component's name, its factors across and down, its table.
+    let (mut components, mut is_progressive): (&[[u8; 3]], _) = (&[], false);
     let mut orientation = Orientation::Upright;
     let mut segments = JpegSegments { bytes, position: 2 };
     while let Some((marker, body)) = segments.next_segment() {
@@ -121,7 +121,7 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
             0xC0..=0xC2 => {
                 let (body, rest) = body.split_at_checked(6).ok_or_else(cut)?;
                 size = Some((be16(body, 3), be16(body, 1)));
-                components = if marker == 0xC2 { &[] } else { rest.as_chunks().0 };
+                (components, is_progressive) = (rest.as_chunks().0, marker == 0xC2);
             }
             0xC4 | 0xC8 | 0xCC => {}
             0xC3 | 0xC5..=0xCF => {
@@ -134,7 +134,9 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
             0xDA => {
                 let (width, height) =
                     size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
-                if is_read_wrong(components, usize::from(*body.first().ok_or_else(cut)?)) {
+                let scanned = usize::from(*body.first().ok_or_else(cut)?);
+                let is_odd = !is_progressive && is_read_wrong(components, scanned);
+                if is_odd || is_fractional(components) {
                     let kind = "a rare sampling of its colours";
                     return Err(ImagingError::UnsupportedKind { format, kind });
                 }
@@ -154,6 +156,16 @@ fn is_read_wrong(components: &[[u8; 3]], scanned: usize) -> bool {
     let wider = others.iter().any(|[_, sampling, _]| sampling >> 4 > first >> 4);
     let sampled = components.iter().any(|[_, sampling, _]| *sampling != 0x11);
     wider || scanned < components.len() && sampled
+}
+
+/// Whether a component has no whole fraction of the samples of the largest, such as three for four: zune-jpeg makes another picture of
+/// some of them, libjpeg refuses all.
+fn is_fractional(components: &[[u8; 3]]) -> bool {
+    [4, 0].into_iter().any(|shift| {
+        let factors = components.iter().map(|[_, sampling, _]| sampling >> shift & 15);
+        let largest = factors.clone().max().unwrap_or(0);
+        factors.clone().any(|factor| factor != 0 && !largest.is_multiple_of(factor))
+    })
 }
 
 /// The segments of a JPEG; after a scan header call [`JpegSegments::skip_scan`].

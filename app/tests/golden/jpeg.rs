@@ -174,8 +174,15 @@ fn every_sampling_and_every_size_looks_like_the_full_decode_made_smaller() {
 #[test]
 fn every_instruction_set_gives_the_same_bits() {
     let card = test_card(603, 49);
-    for sampling in [SamplingFactor::F_2_2, SamplingFactor::F_2_1, SamplingFactor::F_1_1] {
-        let kind = Kind { color: ColorType::Rgb, sampling, restart: 0 };
+    let kind = |color, sampling, restart| Kind { color, sampling, restart };
+    for kind in [
+        kind(ColorType::Rgb, SamplingFactor::F_2_2, 0),
+        kind(ColorType::Rgb, SamplingFactor::F_2_2, 7),
+        kind(ColorType::Rgb, SamplingFactor::F_2_1, 0),
+        kind(ColorType::Rgb, SamplingFactor::F_1_2, 0),
+        kind(ColorType::Rgb, SamplingFactor::F_1_1, 0),
+        kind(ColorType::Luma, SamplingFactor::F_1_1, 0),
+    ] {
         let bytes = encoded(card.as_raw(), 603, 49, &kind);
         let frame = Frame::read(&bytes).expect("a picture for this decoder");
         for eighths in 1..=8 {
@@ -221,35 +228,40 @@ fn what_is_not_for_this_decoder_is_left_to_the_other() {
 
 #[test]
 fn damage_is_an_error_and_never_a_panic() {
-    let pixels = waves(96, 80);
-    for restart in [0, 2] {
-        let kind = Kind { color: ColorType::Rgb, sampling: SamplingFactor::F_2_2, restart };
-        let whole = encoded(&pixels, 96, 80, &kind);
-        let try_all = |bytes: &[u8]| -> bool {
-            let Some(frame) = Frame::read(bytes) else { return false };
-            if u64::from(frame.width) * u64::from(frame.height) > 1_000_000 {
-                return false;
+    // A narrow one, and one wider than all blocks that are read together.
+    for (size, eighths, changes) in
+        [((96, 80), &[1, 3, 4][..], 2_000), ((544, 17), &[1, 2, 3, 4, 5, 6, 7, 8], 300)]
+    {
+        let pixels = waves(size.0, size.1);
+        for restart in [0, 2] {
+            let kind = Kind { color: ColorType::Rgb, sampling: SamplingFactor::F_2_2, restart };
+            let whole = encoded(&pixels, size.0, size.1, &kind);
+            let try_all = |bytes: &[u8]| -> bool {
+                let Some(frame) = Frame::read(bytes) else { return false };
+                if u64::from(frame.width) * u64::from(frame.height) > 1_000_000 {
+                    return false;
+                }
+                let (_, level) = instruction_sets()[0];
+                eighths.iter().all(|eighths| {
+                    let (w, h) = jpeg::scaled_size(frame.width, frame.height, *eighths);
+                    let mut pixels = vec![0; w as usize * h as usize * 3];
+                    jpeg::decode(&frame, *eighths, level, &mut pixels).is_ok()
+                })
+            };
+            assert!(try_all(&whole));
+            for length in 0..whole.len() {
+                assert!(!try_all(&whole[..length]), "{length} of {} bytes are enough", whole.len());
             }
-            let (_, level) = instruction_sets()[0];
-            [1, 3, 4].iter().all(|eighths| {
-                let (w, h) = jpeg::scaled_size(frame.width, frame.height, *eighths);
-                let mut pixels = vec![0; w as usize * h as usize * 3];
-                jpeg::decode(&frame, *eighths, level, &mut pixels).is_ok()
-            })
-        };
-        assert!(try_all(&whole));
-        for length in 0..whole.len() {
-            assert!(!try_all(&whole[..length]), "{length} of {} bytes are enough", whole.len());
-        }
-        let mut random = Random(77);
-        for _ in 0..3_000 {
-            let mut changed = whole.clone();
-            for _ in 0..1 + random.below(4) {
-                let at = random.below(changed.len());
-                changed[at] = random.bits() as u8;
+            let mut random = Random(77);
+            for _ in 0..changes {
+                let mut changed = whole.clone();
+                for _ in 0..1 + random.below(4) {
+                    let at = random.below(changed.len());
+                    changed[at] = random.bits() as u8;
+                }
+                // Right or wrong, but without a panic.
+                try_all(&changed);
             }
-            // Right or wrong, but without a panic.
-            try_all(&changed);
         }
     }
 }

@@ -5,14 +5,15 @@
 
 use photo_app::imaging::{ImagingError, Limits, decode, probe};
 
-/// Of no whole number of MCUs, of one, and of less than one.
-const SIZES: [(usize, usize); 4] = [(90, 70), (61, 45), (64, 64), (9, 5)];
+/// Of no whole number of MCUs, of one, of less than one, and of more than are read together.
+const SIZES: [(usize, usize); 5] = [(90, 70), (61, 45), (64, 64), (9, 5), (1_060, 20)];
 
 /// A component's blocks in an MCU, across and down.
 type Factors = (usize, usize);
 
-/// What a plane holds at a pixel, 0 to 255: each component rises in a direction of its own.
+/// What a plane holds at a pixel, 0 to 255: each component rises in a direction of its own, and falls again beyond 180 pixels.
 fn level(component: usize, x: f64, y: f64) -> f64 {
+    let x = ((x + 180.0).rem_euclid(360.0) - 180.0).abs();
     match component {
         0 => 60.0 + x,
         1 => 100.0 + 0.5 * y,
@@ -74,8 +75,8 @@ impl Kind {
             segment(&mut bytes, 0xEE, b"Adobe\0\x64\0\0\0\0\0");
         }
         segment(&mut bytes, 0xDB, &[&[0][..], &[8; 64]].concat());
-        let (width, height) = (self.size.0 as u8, self.size.1 as u8);
-        let mut frame = vec![8, 0, height, 0, width, self.components.len() as u8];
+        let [width, height] = [self.size.0 as u16, self.size.1 as u16].map(u16::to_be_bytes);
+        let mut frame = [&[8][..], &height, &width, &[self.components.len() as u8]].concat();
         for (id, (across, down)) in (1..).zip(&self.components) {
             frame.extend([id, (across << 4 | down) as u8, 0]);
         }

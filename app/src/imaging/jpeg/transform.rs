@@ -103,6 +103,12 @@ fn basis(size: usize) -> Basis {
     basis
 }
 
+/// Frequencies that a side of so many pixels keeps. Beyond eight it belongs to chroma at half of luma's size, of which both keep as many: what
+/// luma cannot show of its block is not worth showing of chroma's, which is twice as coarse.
+const fn kept(size: usize) -> usize {
+    if size > 8 { size / 2 } else { size }
+}
+
 /// Pairs of pixels in a row of a block.
 const fn pairs_in(size: usize) -> usize {
     size.div_ceil(2)
@@ -112,7 +118,7 @@ impl Shape {
     /// For vectors of so many lanes.
     pub fn new(across: usize, down: usize, quantization: &[u16; 64], lanes: usize) -> Self {
         assert!(across <= SIDE_MAX && down <= SIDE_MAX, "a block of at most 16 x 16");
-        let (columns, rows) = (across.min(8), down.min(8));
+        let (columns, rows) = (kept(across), kept(down));
         let (mut lies, mut factors) = ([0; 64], [[0; 8]; 8]);
         for ((place, step), lies) in PLACES.iter().zip(quantization).zip(&mut lies) {
             let (row, column) = (usize::from(place / 8), usize::from(place % 8));
@@ -143,9 +149,9 @@ impl Shape {
     /// Down: each column of coefficients becomes a column of waves.
     #[inline(always)]
     fn columns<L: Blocks, const SIZE: usize>(&self, lanes: L, group: &mut Group, tall: &mut Tall) {
-        let rows = const { if SIZE < 8 { SIZE } else { 8 } };
+        let rows = const { kept(SIZE) };
         let columns = group.numbers.chunks_exact_mut(rows * L::COUNT).zip(&self.factors);
-        for (number, (column, factors)) in columns.enumerate().take(self.across.min(8)) {
+        for (number, (column, factors)) in columns.enumerate().take(kept(self.across)) {
             let mut values = [lanes.splat(0); 8];
             for row in 0..rows {
                 let coefficients = lanes.load(&column[row * L::COUNT..]);
@@ -221,7 +227,7 @@ impl Shape {
         waves: &[i16],
     ) -> [L::Vector; SIDE_MAX / 2] {
         let mut values = [lanes.splat(0); 8];
-        for frequency in 0..const { if SIZE < 8 { SIZE } else { 8 } } {
+        for frequency in 0..const { kept(SIZE) } {
             values[frequency] = lanes.load(&waves[frequency * L::COUNT..]);
         }
         let wide = self::waves::<L, SIZE>(lanes, &values, &self.basis_across);
@@ -271,7 +277,7 @@ fn waves<L: Blocks, const SIZE: usize>(
     let mut out = [lanes.splat(0); SIDE_MAX];
     for at in 0..SIZE.div_ceil(2) {
         let mut sums = [lanes.splat(0); 2];
-        for frequency in 0..if SIZE < 8 { SIZE } else { 8 } {
+        for frequency in 0..kept(SIZE) {
             let product = lanes.multiply_high(from[frequency], lanes.splat(basis[at][frequency]));
             let sum = &mut sums[frequency % 2];
             *sum = if frequency < 2 { product } else { lanes.add(*sum, product) };
@@ -302,8 +308,8 @@ mod tests {
             }
         };
         let mut sum = 0.0;
-        for (v, row) in coefficients.iter().enumerate().take(down) {
-            for (u, coefficient) in row.iter().enumerate().take(across) {
+        for (v, row) in coefficients.iter().enumerate().take(kept(down)) {
+            for (u, coefficient) in row.iter().enumerate().take(kept(across)) {
                 sum += basis(across, u, x) * basis(down, v, y) * coefficient / 8.0;
             }
         }
@@ -318,30 +324,38 @@ mod tests {
             (state >> 16) % most
         };
         let sides: [usize; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16];
-        for (across, down) in
-            sides.iter().flat_map(|side| [(*side, *side), (*side, side.div_ceil(2))])
-        {
+        let shapes = sides.iter().flat_map(|side| {
+            let half = side.div_ceil(2);
+            [(*side, *side), (*side, half), (half, *side)]
+        });
+        for (across, down) in shapes {
             let quantization: [u16; 64] = std::array::from_fn(|_| 1 + random(20) as u16);
             let shape = Shape::new(across, down, &quantization, Plain::COUNT);
-            for last in [0, 1, 5, 20, 63] {
-                let (mut group, mut tall) = (Group::EMPTY, Tall::new());
-                let mut coefficients = [[0.0; 8]; 8];
-                for at in 0..=last {
-                    let value = random(41) as i32 - 20;
-                    group.set(usize::from(shape.lies[at]) + 1, value);
-                    let (row, column) = (usize::from(PLACES[at] / 8), usize::from(PLACES[at] % 8));
-                    coefficients[row][column] = f64::from(value) * f64::from(quantization[at]);
+            let (mut group, mut tall) = (Group::EMPTY, Tall::new());
+            // The same group again and again: each time it must have been emptied.
+            for last in [63, 0, 1, 5, 20] {
+                let mut blocks = [[[0.0; 8]; 8]; Plain::COUNT];
+                for (lane, coefficients) in blocks.iter_mut().enumerate().step_by(7) {
+                    for at in 0..=last {
+                        let value = random(41) as i32 - 20;
+                        group.set(usize::from(shape.lies[at]) + lane, value);
+                        let place = usize::from(PLACES[at]);
+                        coefficients[place / 8][place % 8] =
+                            f64::from(value) * f64::from(quantization[at]);
+                    }
                 }
-                let stride = 16 * across + SIDE_MAX;
+                let stride = Plain::COUNT * across + SIDE_MAX;
                 let mut samples = vec![0; down * stride];
                 shape.render(Plain, &mut group, &mut tall, &mut samples, stride);
-                for (x, y) in (0..down).flat_map(|y| (0..across).map(move |x| (x, y))) {
-                    let wanted = pixel(&coefficients, (across, down), x, y);
-                    let got = f64::from(samples[y * stride + across + x]);
-                    assert!(
-                        (wanted - got).abs() <= 0.65,
-                        "{across}x{down} at {x},{y}: {wanted}, {got}"
-                    );
+                for (block, coefficients) in blocks.iter().enumerate() {
+                    for (x, y) in (0..down).flat_map(|y| (0..across).map(move |x| (x, y))) {
+                        let wanted = pixel(coefficients, (across, down), x, y);
+                        let got = f64::from(samples[y * stride + block * across + x]);
+                        assert!(
+                            (wanted - got).abs() <= 0.65,
+                            "{across}x{down}, block {block} at {x},{y}: {wanted}, {got}"
+                        );
+                    }
                 }
             }
         }
