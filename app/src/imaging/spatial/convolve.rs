@@ -94,7 +94,7 @@ impl LaneTaps<'_> {
 /// steps. As for `EACH` and `lane` see
 /// [`LaneTaps::of`].
 #[inline(always)]
-pub(super) fn convolved<L: Lanes, const EACH: bool>(
+fn convolved<L: Lanes, const EACH: bool>(
     lanes: L,
     taps: LaneTaps<'_>,
     lane: usize,
@@ -134,6 +134,52 @@ pub(super) fn convolved<L: Lanes, const EACH: bool>(
     moving.sums
 }
 
+/// Convolves vectors of rows with those of the rows above and below: `tall` rows of so many vectors, the first of which begins the radius
+/// below the first of `rows`, and the others `stride` numbers behind each other. They become squares of lanes x lanes numbers, side by
+/// side. As for `EACH` see [`LaneTaps::of`]: lane and row are the same.
+#[inline(always)]
+pub(super) fn rows<L: Lanes, const EACH: bool>(
+    lanes: L,
+    taps: LaneTaps<'_>,
+    (rows, stride): (&[i16], usize),
+    (tall, vectors): (usize, usize),
+    squares: &mut [i16],
+) {
+    for row in (0..tall).step_by(SIDES) {
+        for number in 0..vectors {
+            let middle = (taps.radius + row) * stride + number * L::COUNT;
+            let sums = convolved::<L, EACH>(lanes, taps, row, rows, middle, stride);
+            for side in 0..SIDES {
+                lanes
+                    .store(sums[side], &mut squares[(number * L::COUNT + row + side) * L::COUNT..]);
+            }
+        }
+    }
+}
+
+/// Convolves the columns of so many pixels, a vector each, with those beside them; the first one lies the radius behind the first of
+/// `columns`. With `LEVELS` they become whole levels.
+#[inline(always)]
+pub(super) fn columns<L: Lanes, const CHANNELS: usize, const LEVELS: bool>(
+    lanes: L,
+    taps: LaneTaps<'_>,
+    columns: &[i16],
+    pixels: usize,
+    to: &mut [i16],
+) {
+    let step = CHANNELS * L::COUNT;
+    for pixel in (0..pixels).step_by(SIDES) {
+        for channel in 0..CHANNELS {
+            let middle = (taps.radius + pixel) * step + channel * L::COUNT;
+            let sums = convolved::<L, true>(lanes, taps, 0, columns, middle, step);
+            for side in 0..SIDES {
+                let sum = if LEVELS { level(lanes, sums[side]) } else { sums[side] };
+                lanes.store(sum, &mut to[(pixel + side) * step + channel * L::COUNT..]);
+            }
+        }
+    }
+}
+
 /// What is convolved, on its way outwards: what one vector adds at a distance the next one adds at the next distance, so that each is loaded
 /// once and handed on.
 struct Moving<L: Lanes> {
@@ -159,7 +205,7 @@ impl<L: Lanes> Moving<L> {
 
 /// Fine values rounded to whole levels, of which rounding can make too many, but not too few.
 #[inline(always)]
-pub(super) fn level<L: Lanes>(lanes: L, fine: L::Vector) -> L::Vector {
+fn level<L: Lanes>(lanes: L, fine: L::Vector) -> L::Vector {
     let rounded = lanes.multiply_high(fine, lanes.splat(1 << (15 - FINE)));
     lanes.min(rounded, lanes.splat(255))
 }

@@ -7,7 +7,7 @@
 
 use super::super::lanes::{Lanes, transpose_squares};
 use super::blur::Finish;
-use super::convolve::{BLOCK, Kernel, LaneTaps, SIDES, block, convolved};
+use super::convolve::{self, BLOCK, Kernel, LaneTaps, block};
 use super::pyramid::{BEFORE, CELLS, Fine, STRIP};
 use super::{ROOM, Raster, Row};
 
@@ -239,19 +239,9 @@ impl Expander {
         let from = small.start(top) + strip * CELLS * CHANNELS;
         let taps = LaneTaps { taps: self.taps.as_slice(), radius: self.radius };
         let squares = self.squares.numbers();
-        for row in (0..L::COUNT).step_by(SIDES) {
-            for number in 0..CELLS * CHANNELS / L::COUNT {
-                let middle = from + row * small.stride + number * L::COUNT;
-                let sums =
-                    convolved::<L, true>(lanes, taps, 0, small.numbers(), middle, small.stride);
-                for side in 0..SIDES {
-                    lanes.store(
-                        sums[side],
-                        &mut squares[(number * L::COUNT + row + side) * L::COUNT..],
-                    );
-                }
-            }
-        }
+        let above = &small.numbers()[from - self.radius * small.stride..];
+        let size = (L::COUNT, CELLS * CHANNELS / L::COUNT);
+        convolve::rows::<L, true>(lanes, taps, (above, small.stride), size, squares);
         let cells = self.cells.numbers();
         transpose_squares(lanes, squares, &mut cells[2 * pixel..(2 + CELLS) * pixel]);
         let columns = self.columns.numbers();

@@ -49,11 +49,11 @@ pub trait SpatialFilter {
 }
 
 /// Numbers behind the end of a row of ours, so that the last vector may reach beyond it.
-pub(super) const ROOM: usize = 64;
+const ROOM: usize = 64;
 
 /// The first bytes of a vector, as many as `rest` has.
 #[inline(always)]
-pub(super) fn store_rest<L: Lanes>(lanes: L, vector: L::Vector, rest: &mut [u8]) {
+fn store_rest<L: Lanes>(lanes: L, vector: L::Vector, rest: &mut [u8]) {
     let mut bytes = [0; ROOM];
     lanes.narrow(vector, &mut bytes);
     rest.copy_from_slice(&bytes[..rest.len()]);

@@ -5,13 +5,8 @@
 //! strip is transposed, so that a vector holds one column of the band and a step to the right is the next vector; halved and blurred
 //! along, it is transposed back.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
-)]
-
 use super::super::lanes::{Lanes, transpose_squares};
-use super::convolve::{FINE, Kernel, LaneTaps, SIDES, convolved};
+use super::convolve::{self, FINE, Kernel, LaneTaps};
 use super::pyramid::{CELLS, Fine, STRIP};
 use super::{Raster, Row};
 
@@ -259,16 +254,7 @@ impl Reducer {
         }
         let taps = LaneTaps { taps: self.taps.as_slice(), radius: self.radius };
         let blurred = self.blurred.numbers();
-        for column in (0..CELLS).step_by(SIDES) {
-            for channel in 0..CHANNELS {
-                let middle = (self.radius + column) * pixel + channel * L::COUNT;
-                let sums = convolved::<L, true>(lanes, taps, 0, cells, middle, pixel);
-                for side in 0..SIDES {
-                    let at = (column + side) * pixel + channel * L::COUNT;
-                    lanes.store(sums[side], &mut blurred[at..]);
-                }
-            }
-        }
+        convolve::columns::<L, CHANNELS, false>(lanes, taps, cells, CELLS, blurred);
         let kept = CELLS * pixel;
         cells.copy_within(kept..kept + lead, 0);
         transpose_squares(lanes, &blurred[..CELLS * pixel], self.squares.numbers());

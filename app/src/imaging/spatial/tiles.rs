@@ -8,16 +8,11 @@
 //! The picture is changed in place: columns are written behind those that are read, and what the band below needs of this one's rows is
 //! saved before.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "arrays of vectors stay in registers only when every index is a constant after unrolling"
-)]
-
 use std::ops::Range;
 
 use super::super::lanes::{Lanes, transpose_squares};
 use super::blur::{Finish, Kernels};
-use super::convolve::{BLOCK, FINE, LaneTaps, SIDES, block, convolved, level};
+use super::convolve::{self, BLOCK, FINE, LaneTaps, SIDES, block};
 use super::{ROOM, Raster, Row};
 
 /// Blurs every row with its kernel.
@@ -294,18 +289,15 @@ impl Tiles {
     #[inline(always)]
     fn across<L: Lanes, const SAME: bool>(&mut self, lanes: L, band: &Band<'_>) {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius: band.radius };
-        let (strip, before) = (self.strip.as_slice(), self.before.numbers());
-        for row in (0..band.tall).step_by(SIDES) {
-            for number in 0..STRIP / L::COUNT {
-                let middle = (band.radius + row) * STRIP + number * L::COUNT;
-                // Taps that are the same in every lane may as well be loaded, which is cheaper than to spread one.
-                let sums = convolved::<L, SAME>(lanes, taps, row, strip, middle, STRIP);
-                for side in 0..SIDES {
-                    let at = (number * L::COUNT + row + side) * L::COUNT;
-                    lanes.store(sums[side], &mut before[at..]);
-                }
-            }
-        }
+        let size = (band.tall, STRIP / L::COUNT);
+        // Taps that are the same in every lane may as well be loaded, which is cheaper than to spread one.
+        convolve::rows::<L, SAME>(
+            lanes,
+            taps,
+            (self.strip.as_slice(), STRIP),
+            size,
+            self.before.numbers(),
+        );
     }
 
     /// Transposes the strip's squares to the columns, behind those that are there.
@@ -324,29 +316,24 @@ impl Tiles {
         radius: usize,
     ) {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius };
-        let (columns, sums_to) = (self.columns.as_slice(), self.before.numbers());
-        let step = CHANNELS * L::COUNT;
-        for column in (0..STRIP).step_by(SIDES * CHANNELS) {
-            for channel in 0..CHANNELS {
-                let middle = (self.lead + column + channel) * L::COUNT;
-                let sums = convolved::<L, true>(lanes, taps, 0, columns, middle, step);
-                for side in 0..SIDES {
-                    let at = (column + side * CHANNELS + channel) * L::COUNT;
-                    let sum = if LEVELS { level(lanes, sums[side]) } else { sums[side] };
-                    lanes.store(sum, &mut sums_to[at..]);
-                }
-            }
-        }
+        let from = &self.columns.as_slice()[(self.lead - radius * CHANNELS) * L::COUNT..];
+        let blurred = self.before.numbers();
+        convolve::columns::<L, CHANNELS, LEVELS>(
+            lanes,
+            taps,
+            from,
+            STRIP.div_ceil(CHANNELS),
+            blurred,
+        );
         if LEVELS {
-            let columns = sums_to[..STRIP * L::COUNT].chunks_exact(2 * L::COUNT * L::COUNT);
+            let columns = blurred[..STRIP * L::COUNT].chunks_exact(2 * L::COUNT * L::COUNT);
             for (number, columns) in columns.enumerate() {
                 let to = &mut self.bytes[2 * number * L::COUNT..];
                 lanes.transpose_bytes(columns, to, STRIP);
             }
             return;
         }
-        let squares = &self.before.as_slice()[..STRIP * L::COUNT];
-        transpose_squares(lanes, squares, self.after.numbers());
+        transpose_squares(lanes, &blurred[..STRIP * L::COUNT], self.after.numbers());
     }
 }
 
