@@ -13,8 +13,8 @@ use super::resize::Scratch;
 const WORKBENCHES_MAX: usize = 4;
 /// A 16-megapixel photo at full size and the widest rendition twice; what rarer giants take goes back to the system.
 const KEPT_BYTES_MAX: usize = 72 << 20;
-/// A resize takes some tens to hundreds of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
-const SCRATCH_BYTES_MAX: usize = 1 << 20;
+/// A resize takes some tens of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
+const SCRATCH_BYTES_MAX: usize = 256 << 10;
 /// The decoded picture and a ladder of five. When there are more, the smallest goes: it is made anew in no time.
 const BUFFERS_MAX: usize = 6;
 

@@ -35,9 +35,25 @@ pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32
     out
 }
 
+/// From more pixels than these for one, a picture in between is made first: weights of 1/32,768 are too coarse for so many.
+const RATIO_MAX: u32 = 256;
+/// So many of its pixels are one.
+const RATIO_BETWEEN: u32 = 64;
+
 /// Fills the smaller picture from the larger one, with the instructions of `level`.
 pub fn resize_with(level: Level, scratch: &mut Scratch, picture: &RgbImage, out: &mut RgbImage) {
     if picture.is_empty() || out.is_empty() {
+        return;
+    }
+    let between = |from: u32, to: u32| {
+        if from / RATIO_MAX >= to { RATIO_BETWEEN * to } else { from }
+    };
+    let (width, height) =
+        (between(picture.width(), out.width()), between(picture.height(), out.height()));
+    if (width, height) != picture.dimensions() {
+        let mut smaller = RgbImage::new(width, height);
+        resize_with(level, scratch, picture, &mut smaller);
+        resize_with(level, scratch, &smaller, out);
         return;
     }
     let mut side = |from: u32, to: u32| scratch.taps(from as usize, to as usize);

@@ -98,3 +98,35 @@ fn black_and_white_stay() {
         }
     }
 }
+
+#[test]
+fn strips_that_are_shrunk_to_almost_nothing_keep_their_levels() {
+    let mut random = Random(5);
+    for ((from_width, from_height), (width, height)) in [
+        ((15_985, 1), (1, 1)),
+        ((17_123, 2), (2, 1)),
+        ((3, 25_402), (1, 3)),
+        ((65_535, 1), (1, 1)),
+        ((257, 256), (1, 1)),
+    ] {
+        let mut noise = RgbImage::new(from_width, from_height);
+        noise.iter_mut().for_each(|byte| *byte = random.bits() as u8);
+        let flat = [0, 40, 255].map(|level| {
+            RgbImage::from_pixel(from_width, from_height, image::Rgb([level, level / 2, level]))
+        });
+        for picture in flat.iter().chain([&noise]) {
+            let mut made = instruction_sets().into_iter().map(|(name, level)| {
+                let mut made = RgbImage::new(width, height);
+                resize::resize_with(level, &mut Default::default(), picture, &mut made);
+                (name, made)
+            });
+            let (_, first) = made.next().expect("one set at least");
+            let what = format!("{from_width}x{from_height} to {width}x{height}");
+            let off = off(picture, &first);
+            assert!(off <= 1.0, "{what} is off by {off}");
+            for (name, made) in made {
+                assert!(made == first, "{what} differs by {name}");
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
-//! The convolution of a resize: bands of as many new rows as a vector has lanes, tiles of as many new pixels.
+//! The convolution of a resize: bands of as many new rows as a vector has lanes, tiles of twice as many new pixels.
 //!
 //! Down first, where lanes are the bytes of a row. Then the tile is transposed: a vector holds one column of all rows, so that going across is
-//! the same work as going down, and nothing is gathered. Then it is transposed back. A tile and its columns stay in the first cache. Values are
+//! the same work as going down, and nothing is gathered. Then it is transposed back, as bytes. A tile and its columns stay in the first cache. Values are
 //! 128 times as large as levels all the way, and rounded to levels once, at the end.
 
 use std::sync::Arc;

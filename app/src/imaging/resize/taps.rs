@@ -80,6 +80,15 @@ mod tests {
     }
 
     #[test]
+    fn no_weight_is_negative() {
+        // Up to the ratio from which there is a picture in between.
+        for (from, to) in (1..=8).flat_map(|to| (to..=256 * to).map(move |from| (from, to))) {
+            let taps = Taps::new(from, to);
+            assert!(taps.weights.iter().all(|weight| *weight >= 0), "{from} to {to}");
+        }
+    }
+
+    #[test]
     fn what_is_as_large_stays() {
         let taps = Taps::new(5, 5);
         for place in 0..5 {

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::super::lanes::Lanes;
-use super::convolve::{BLOCK, FINE, Kernel, SIGMA_MIN};
+use super::convolve::{BLOCK, FINE, Kernel, SIGMA_MIN, rounded};
 use super::{ROOM, Raster, SpatialFilter, keep_alpha, store_rest};
 use super::{pyramid, tiles};
 
@@ -227,8 +227,7 @@ impl Finish {
     ) -> L::Vector {
         match self {
             Finish::Blurred => {
-                // Times 2^9, of which the high half takes 2^15: rounded to whole levels.
-                let rounded = lanes.multiply_high(blurred, lanes.splat(1 << (15 - FINE)));
+                let rounded = rounded(lanes, blurred);
                 if CHANNELS == 3 {
                     return rounded;
                 }

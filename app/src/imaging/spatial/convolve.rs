@@ -158,7 +158,7 @@ pub(super) fn rows<L: Lanes, const EACH: bool>(
 }
 
 /// Convolves the columns of so many pixels, a vector each, with those beside them; the first one lies the radius behind the first of
-/// `columns`. With `LEVELS` they become whole levels.
+/// `columns`. With `LEVELS` they become whole levels, 0 to 255.
 #[inline(always)]
 pub(super) fn columns<L: Lanes, const CHANNELS: usize, const LEVELS: bool>(
     lanes: L,
@@ -173,7 +173,10 @@ pub(super) fn columns<L: Lanes, const CHANNELS: usize, const LEVELS: bool>(
             let middle = (taps.radius + pixel) * step + channel * L::COUNT;
             let sums = convolved::<L, true>(lanes, taps, 0, columns, middle, step);
             for side in 0..SIDES {
-                let sum = if LEVELS { level(lanes, sums[side]) } else { sums[side] };
+                let mut sum = sums[side];
+                if LEVELS {
+                    sum = lanes.min(rounded(lanes, sum), lanes.splat(255));
+                }
                 lanes.store(sum, &mut to[(pixel + side) * step + channel * L::COUNT..]);
             }
         }
@@ -203,11 +206,11 @@ impl<L: Lanes> Moving<L> {
     }
 }
 
-/// Fine values rounded to whole levels, of which rounding can make too many, but not too few.
+/// Fine values rounded to whole levels. Those of a blur are never below 0, but rounding can bring them above 255.
 #[inline(always)]
-fn level<L: Lanes>(lanes: L, fine: L::Vector) -> L::Vector {
-    let rounded = lanes.multiply_high(fine, lanes.splat(1 << (15 - FINE)));
-    lanes.min(rounded, lanes.splat(255))
+pub(super) fn rounded<L: Lanes>(lanes: L, fine: L::Vector) -> L::Vector {
+    // Times 2^9, of which the high half takes 2^15.
+    lanes.multiply_high(fine, lanes.splat(1 << (15 - FINE)))
 }
 
 /// Sigma at which a gaussian gives its neighbours less than 1/255.
