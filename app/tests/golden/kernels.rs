@@ -214,6 +214,41 @@ proptest! {
     }
 }
 
+/// Two steps may have a loop for just their two forms: here are the pairs that there can be.
+#[test]
+fn twins_agree_on_every_pair_of_steps() {
+    let amounts: [(Function, &[f64]); 9] = [
+        (Function::Brightness, &[1.3, 2.7]),
+        (Function::Contrast, &[0.6, 1.5, 2.6]),
+        (Function::Saturate, &[0.4, 1.4, 2.8]),
+        (Function::Sepia, &[0.6, 1.0]),
+        (Function::Grayscale, &[0.7, 1.0]),
+        (Function::HueRotate, &[20.0, 120.0]),
+        (Function::Warmth, &[-0.8, 0.9]),
+        (Function::Duotone(&INKS), &[0.5, 1.0]),
+        (Function::Duotone(&UPSIDE_DOWN), &[0.5, 1.0]),
+    ];
+    let steps: Vec<Step> = amounts
+        .iter()
+        .flat_map(|(function, amounts)| {
+            amounts.iter().map(|amount| Step { function: *function, amount: *amount })
+        })
+        .collect();
+    for first in &steps {
+        for last in &steps {
+            let program = Program::new(&[*first, *last]);
+            for channels in [3, 4] {
+                let case = Case::new(101, 3, channels, 5, 77);
+                let scalar = case.after(|raster| program.apply_scalar(raster));
+                for (set, level) in instruction_sets() {
+                    let fast = case.after(|raster| program.apply_with(level, raster));
+                    assert!(fast == scalar, "{set}, {channels} channels: {first:?}, {last:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_look_is_within_one_level_of_the_specification() {
     let card = test_card(256, 64);

@@ -227,6 +227,7 @@ fn interleave_256<const CHANNELS: usize>(avx2: Avx2, planes: [__m256i; 3], bytes
 
 impl Pixels for Avx2 {
     const WHOLE: bool = false;
+    const PAIRS: bool = true;
     const LOOKS_UP: bool = true;
     type Table = [[__m256i; 8]; 2];
 

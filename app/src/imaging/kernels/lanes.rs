@@ -1,8 +1,9 @@
 //! The fast twin's loops, written once over [`Pixels`]: split a unit of pixels into planes, run the steps, join.
 //!
-//! A single step has a loop of its own for each form ([`One`]), several steps go unit by unit where there are registers enough ([`All`]), else
-//! block by block ([`Blocks`]). `avx512` and `avx2` shuffle, `neon` has loads and stores for it; `plain` is for all other machines. Pixels
-//! may lie in a plane in any order, as long as `join` undoes what `split` did: each set uses the order that costs it least.
+//! A single step has a loop of its own for each form ([`One`]), and where [`Pixels::PAIRS`] says so, two steps have one for each pair of forms
+//! ([`Pair`]). Others go unit by unit where there are registers enough ([`All`]), else block by block ([`Blocks`]). `avx512` and `avx2`
+//! shuffle, `neon` has loads and stores for it; `plain` is for all other machines. Pixels may lie in a plane in any order, as long as `join`
+//! undoes what `split` did: each set uses the order that costs it least.
 
 #![expect(
     clippy::needless_range_loop,
@@ -20,6 +21,8 @@ const UNIT_BYTES_MAX: usize = 256;
 pub(in super::super) trait Pixels: Lanes {
     /// Whether there are registers for a unit and the numbers of a step; else each step goes over a block of units.
     const WHOLE: bool;
+    /// Whether two steps have a loop for their forms: less memory is read and written than block by block, for much code.
+    const PAIRS: bool = false;
     /// Whether bytes can be looked up many at a time.
     const LOOKS_UP: bool;
     /// A table to look up bytes in.
@@ -80,7 +83,7 @@ mod form {
 use form::*;
 
 /// Does the work for the form, which is a constant there: what follows has no branches. First those that a last step may have, but for
-/// steps on each channel by itself, which `separate` does; `or own` adds all others.
+/// steps on each channel by itself, which `separate` does; `or own` adds all others. Of two steps see [`in_pair`].
 macro_rules! by_form {
     ($form:expr, $constant:ident => $work:expr) => {
         by_form!(@arms $form, $constant => $work;
@@ -95,6 +98,18 @@ macro_rules! by_form {
             SHARED | SLOPES | OWN, SHARED | SLOPES | CONSTANTS | OWN,
             TINTED | SLOPES, TINTED | SLOPES | CONSTANTS,
             SLOPES, SLOPES | OWN, SLOPES | CONSTANTS, SLOPES | CONSTANTS | OWN)
+    };
+    ($form:expr, $constant:ident => $work:expr, first of two) => {
+        by_form!(@arms $form, $constant => $work;
+            MATRIX | CONSTANTS, MATRIX | CONSTANTS | OWN,
+            SHARED | SLOPES | CONSTANTS, SHARED | SLOPES | CONSTANTS | OWN,
+            TINTED | SLOPES | CONSTANTS,
+            SLOPES | CONSTANTS, SLOPES | CONSTANTS | OWN)
+    };
+    ($form:expr, $constant:ident => $work:expr, last of two) => {
+        by_form!(@arms $form, $constant => $work;
+            MATRIX | CONSTANTS, SHARED | SLOPES | CONSTANTS, TINTED | SLOPES | CONSTANTS,
+            SLOPES | CONSTANTS)
     };
     (@arms $form:expr, $constant:ident => $work:expr; $($terms:expr),*) => {
         match $form {
@@ -118,6 +133,12 @@ fn form_of(sums: &Sums) -> u8 {
         Weights::Shared(_) => SHARED | SLOPES | constants | own,
         Weights::None => SLOPES | constants | own,
     }
+}
+
+/// The form that a step has as one of two. What it has not of it is zero there, so that there are fewer loops: adding zeros is cheap.
+fn in_pair<V>(sums: &PreparedSums<V>) -> u8 {
+    let slopes = if sums.form & WEIGHTS == MATRIX { 0 } else { SLOPES };
+    sums.form | slopes | CONSTANTS
 }
 
 impl<L: Pixels> Prepared<L> {
@@ -187,6 +208,11 @@ impl<V: Copy> PreparedSums<V> {
                 *unit = self.clamped(lanes, sums);
             }
         }, or own);
+    }
+
+    /// Whether rounding to bytes does the rest.
+    fn can_end(&self) -> bool {
+        self.doublings == 0 && !self.floor && self.form & OWN == 0
     }
 
     /// The sums doubled, and not below 0 where they could be.
@@ -290,11 +316,18 @@ pub(super) fn run<'a, L: Pixels>(
                 separate::run(lanes, sums, raster);
             } else {
                 by_form!(prepared.form, FORM => {
-                    pieces(lanes, &One::<_, FORM>(prepared), factor, raster)
+                    pieces(lanes, &Ahead(One::<_, FORM>(prepared)), factor, raster)
                 });
             }
         }
         ([_], Some(FixedStep::Tables(tables))) if !L::LOOKS_UP => separate::look_up(tables, raster),
+        ([Prepared::Sums(first), Prepared::Sums(last)], _) if L::PAIRS && last.can_end() => {
+            by_form!(in_pair(first), FIRST => {
+                by_form!(in_pair(last), LAST => {
+                    pair::<L, FIRST, LAST>(lanes, (first, last), doublings, raster)
+                }, last of two)
+            }, first of two);
+        }
         (steps, _) if L::WHOLE => pieces(lanes, &All(steps), factor, raster),
         (steps, _) => pieces(lanes, &Blocks(steps), factor, raster),
     }
@@ -305,22 +338,70 @@ trait Work<L: Pixels> {
     fn run<const CHANNELS: usize>(&self, lanes: L, factor: L::Vector, bytes: &mut [u8]);
 }
 
-/// A step whose form is known.
-struct One<'a, V, const FORM: u8>(&'a PreparedSums<V>);
+/// What is done to one unit after the other.
+trait Unitwise<L: Pixels> {
+    fn unit(&self, lanes: L, unit: Unit<L::Vector>) -> Unit<L::Vector>;
+}
 
-impl<L: Pixels, const FORM: u8> Work<L> for One<'_, L::Vector, FORM> {
+/// The next unit is taken apart before this one is worked on: a processor looks no further ahead than about a unit, and would wait for each.
+struct Ahead<W>(W);
+
+impl<L: Pixels, W: Unitwise<L>> Work<L> for Ahead<W> {
     #[inline(always)]
     fn run<const CHANNELS: usize>(&self, lanes: L, factor: L::Vector, bytes: &mut [u8]) {
         let size = CHANNELS * 2 * L::COUNT;
-        let mut rest = bytes;
+        if bytes.len() < size {
+            return;
+        }
+        let (mut here, mut rest) = bytes.split_at_mut(size);
+        let mut unit = lanes.split::<CHANNELS>(here);
         while rest.len() >= size {
             let (bytes, more) = rest.split_at_mut(size);
             fetch_ahead(lanes, more, size);
-            let unit = self.0.sums::<L, FORM>(lanes, lanes.split::<CHANNELS>(bytes));
-            lanes.join::<CHANNELS>(unit, factor, bytes);
-            rest = more;
+            let next = lanes.split::<CHANNELS>(bytes);
+            lanes.join::<CHANNELS>(self.0.unit(lanes, unit), factor, here);
+            (here, unit, rest) = (bytes, next, more);
         }
+        lanes.join::<CHANNELS>(self.0.unit(lanes, unit), factor, here);
     }
+}
+
+/// A step whose form is known.
+struct One<'a, V, const FORM: u8>(&'a PreparedSums<V>);
+
+impl<L: Pixels, const FORM: u8> Unitwise<L> for One<'_, L::Vector, FORM> {
+    #[inline(always)]
+    fn unit(&self, lanes: L, unit: Unit<L::Vector>) -> Unit<L::Vector> {
+        self.0.sums::<L, FORM>(lanes, unit)
+    }
+}
+
+/// Two steps whose forms are known: see [`in_pair`].
+struct Pair<'a, V, const FIRST: u8, const LAST: u8>(&'a PreparedSums<V>, &'a PreparedSums<V>);
+
+impl<L: Pixels, const FIRST: u8, const LAST: u8> Unitwise<L> for Pair<'_, L::Vector, FIRST, LAST> {
+    #[inline(always)]
+    fn unit(&self, lanes: L, unit: Unit<L::Vector>) -> Unit<L::Vector> {
+        let first = self.0.clamped(lanes, self.0.sums::<L, FIRST>(lanes, unit));
+        self.1.sums::<L, LAST>(lanes, first)
+    }
+}
+
+/// [`Pair`] over all pixels; not inlined, so that its numbers have the registers for themselves.
+#[inline(never)]
+fn pair<L: Pixels, const FIRST: u8, const LAST: u8>(
+    lanes: L,
+    (first, last): (&PreparedSums<L::Vector>, &PreparedSums<L::Vector>),
+    doublings: u32,
+    raster: &mut Raster<'_>,
+) {
+    lanes.apart(
+        #[inline(always)]
+        move || {
+            let factor = lanes.splat(byte_factor(doublings));
+            pieces(lanes, &Ahead(Pair::<_, FIRST, LAST>(first, last)), factor, raster);
+        },
+    );
 }
 
 /// One step after the other, unit by unit.

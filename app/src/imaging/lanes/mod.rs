@@ -31,6 +31,8 @@ pub fn fetch_ahead<L: Lanes>(lanes: L, rest: &[u8], count: usize) {
 pub trait Lanes: Copy {
     /// Numbers in a vector.
     const COUNT: usize;
+    /// Whether there are instructions for vectors, so that loops of a known length are worth their code.
+    const UNROLLS: bool = true;
     /// The vector.
     type Vector: Copy;
     /// The same number everywhere.
@@ -184,6 +186,7 @@ macro_rules! each {
 
 impl Lanes for Plain {
     const COUNT: usize = PLAIN;
+    const UNROLLS: bool = false;
     type Vector = [i16; PLAIN];
 
     #[inline(always)]

@@ -33,6 +33,10 @@ impl Kernel {
         while taps.len() > 1 && taps.last() == Some(&0) {
             taps.pop();
         }
+        // To a radius that has a loop of its own: see `by_radius`.
+        if taps.len() <= RADIUS_KNOWN && taps.len().is_multiple_of(2) {
+            taps.push(0);
+        }
         Self { taps }
     }
 
@@ -89,12 +93,33 @@ impl LaneTaps<'_> {
     }
 }
 
+/// Up to this radius, every even one has a loop of its own, in which no tap asks whether there is another one.
+const RADIUS_KNOWN: usize = 12;
+
+/// Does the work for the radius, which is a constant there, or 0 for all others.
+macro_rules! by_radius {
+    ($radius:expr, $constant:ident => $work:expr) => {
+        match $radius {
+            2 => by_radius!(@known 2, $constant => $work),
+            4 => by_radius!(@known 4, $constant => $work),
+            6 => by_radius!(@known 6, $constant => $work),
+            8 => by_radius!(@known 8, $constant => $work),
+            10 => by_radius!(@known 10, $constant => $work),
+            RADIUS_KNOWN => by_radius!(@known RADIUS_KNOWN, $constant => $work),
+            _ => by_radius!(@known 0, $constant => $work),
+        }
+    };
+    (@known $radius:expr, $constant:ident => $work:expr) => {{
+        const $constant: usize = $radius;
+        $work
+    }};
+}
+
 /// Convolves [`SIDES`] vectors, of which the first begins at `middle` and the others lie `step` numbers behind each other, with those that lie
 /// so many before and behind for each tap: `numbers` reaches from the radius before `middle` to [`SIDES`] and the radius behind it, in
-/// steps. As for `EACH` and `lane` see
-/// [`LaneTaps::of`].
+/// steps. As for `RADIUS` see `by_radius`, for `EACH` and `lane` [`LaneTaps::of`].
 #[inline(always)]
-fn convolved<L: Lanes, const EACH: bool>(
+fn convolved<L: Lanes, const EACH: bool, const RADIUS: usize>(
     lanes: L,
     taps: LaneTaps<'_>,
     lane: usize,
@@ -102,10 +127,11 @@ fn convolved<L: Lanes, const EACH: bool>(
     middle: usize,
     step: usize,
 ) -> [L::Vector; SIDES] {
-    let reach = taps.radius * step;
+    let radius = if RADIUS > 0 { RADIUS } else { taps.radius };
+    let reach = radius * step;
     let before = &numbers[middle - reach..middle];
     let (here, after) = numbers[middle..middle + SIDES * step + reach].split_at(SIDES * step);
-    let (first, sides) = taps.taps[..(taps.radius + 1) * L::COUNT].split_at(L::COUNT);
+    let (first, sides) = taps.taps[..(radius + 1) * L::COUNT].split_at(L::COUNT);
     let mut moving = Moving::<L> {
         left: [lanes.splat(0); SIDES],
         right: [lanes.splat(0); SIDES],
@@ -117,6 +143,14 @@ fn convolved<L: Lanes, const EACH: bool>(
         moving.sums[side] = lanes.multiply_high(moving.left[side], tap[side]);
     }
     moving.right = moving.left;
+    if RADIUS > 0 {
+        for at in 0..RADIUS {
+            let tap = LaneTaps::of::<L, EACH>(lanes, &sides[at * L::COUNT..], lane);
+            let (before, after) = (&before[(RADIUS - 1 - at) * step..], &after[at * step..]);
+            moving = moving.add(lanes, tap, before, after);
+        }
+        return moving.sums;
+    }
     // Four at a time: then nothing has to be moved from register to register.
     let mut fours = sides.chunks_exact(4 * L::COUNT);
     let (mut befores, mut afters) = (before.rchunks_exact(4 * step), after.chunks_exact(4 * step));
@@ -134,27 +168,37 @@ fn convolved<L: Lanes, const EACH: bool>(
     moving.sums
 }
 
-/// Convolves vectors of rows with those of the rows above and below: `tall` rows of so many vectors, the first of which begins the radius
-/// below the first of `rows`, and the others `stride` numbers behind each other. They become squares of lanes x lanes numbers, side by
+/// Numbers between the rows that [`rows`] convolves.
+pub(super) const STRIDE: usize = 128;
+
+/// Convolves vectors of rows with those of the rows above and below: `tall` rows of so many vectors, the first of which is the radius below the
+/// first of `rows`, in which they begin [`STRIDE`] numbers behind each other. They become squares of lanes x lanes numbers, side by
 /// side. As for `EACH` see [`LaneTaps::of`]: lane and row are the same.
 #[inline(always)]
 pub(super) fn rows<L: Lanes, const EACH: bool>(
     lanes: L,
     taps: LaneTaps<'_>,
-    (rows, stride): (&[i16], usize),
+    rows: &[i16],
     (tall, vectors): (usize, usize),
     squares: &mut [i16],
 ) {
-    for row in (0..tall).step_by(SIDES) {
-        for number in 0..vectors {
-            let middle = (taps.radius + row) * stride + number * L::COUNT;
-            let sums = convolved::<L, EACH>(lanes, taps, row, rows, middle, stride);
-            for side in 0..SIDES {
-                lanes
-                    .store(sums[side], &mut squares[(number * L::COUNT + row + side) * L::COUNT..]);
-            }
-        }
-    }
+    lanes.apart(
+        #[inline(always)]
+        move || {
+            by_radius!(if L::UNROLLS { taps.radius } else { 0 }, RADIUS => {
+                for row in (0..tall).step_by(SIDES) {
+                    let middle = (taps.radius + row) * STRIDE;
+                    for number in 0..vectors {
+                        let middle = middle + number * L::COUNT;
+                        let sums =
+                            convolved::<L, EACH, RADIUS>(lanes, taps, row, rows, middle, STRIDE);
+                        let out = &mut squares[(number * L::COUNT + row) * L::COUNT..];
+                        put::<L, false>(lanes, sums, out, L::COUNT);
+                    }
+                }
+            });
+        },
+    );
 }
 
 /// Convolves the columns of so many pixels, a vector each, with those beside them; the first one lies the radius behind the first of
@@ -167,19 +211,42 @@ pub(super) fn columns<L: Lanes, const CHANNELS: usize, const LEVELS: bool>(
     pixels: usize,
     to: &mut [i16],
 ) {
-    let step = CHANNELS * L::COUNT;
-    for pixel in (0..pixels).step_by(SIDES) {
-        for channel in 0..CHANNELS {
-            let middle = (taps.radius + pixel) * step + channel * L::COUNT;
-            let sums = convolved::<L, true>(lanes, taps, 0, columns, middle, step);
-            for side in 0..SIDES {
-                let mut sum = sums[side];
-                if LEVELS {
-                    sum = lanes.min(rounded(lanes, sum), lanes.splat(255));
+    lanes.apart(
+        #[inline(always)]
+        move || {
+            // In here it is a constant.
+            let step = CHANNELS * L::COUNT;
+            by_radius!(if L::UNROLLS { taps.radius } else { 0 }, RADIUS => {
+                for pixel in (0..pixels).step_by(SIDES) {
+                    for channel in 0..CHANNELS {
+                        let at = pixel * step + channel * L::COUNT;
+                        let middle = taps.radius * step + at;
+                        let sums =
+                            convolved::<L, true, RADIUS>(lanes, taps, 0, columns, middle, step);
+                        put::<L, LEVELS>(lanes, sums, &mut to[at..], step);
+                    }
                 }
-                lanes.store(sum, &mut to[(pixel + side) * step + channel * L::COUNT..]);
-            }
+            });
+        },
+    );
+}
+
+/// Stores sums so many numbers behind each other, with `LEVELS` as whole levels.
+#[inline(always)]
+fn put<L: Lanes, const LEVELS: bool>(
+    lanes: L,
+    sums: [L::Vector; SIDES],
+    to: &mut [i16],
+    step: usize,
+) {
+    // Asked for once: what is asked between two of them has sums wait in memory.
+    let to = &mut to[..(SIDES - 1) * step + L::COUNT];
+    for side in 0..SIDES {
+        let mut sum = sums[side];
+        if LEVELS {
+            sum = lanes.min(rounded(lanes, sum), lanes.splat(255));
         }
+        lanes.store(sum, &mut to[side * step..]);
     }
 }
 

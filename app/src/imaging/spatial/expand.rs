@@ -7,7 +7,7 @@
 
 use super::super::lanes::{Lanes, transpose_squares};
 use super::blur::Finish;
-use super::convolve::{self, BLOCK, Kernel, LaneTaps, block};
+use super::convolve::{self, BLOCK, Kernel, LaneTaps, STRIDE, block};
 use super::pyramid::{BEFORE, CELLS, Fine, STRIP};
 use super::{ROOM, Raster, Row};
 
@@ -199,6 +199,8 @@ struct Expander {
     /// For each distance the tap, in every lane.
     taps: Row,
     radius: usize,
+    /// The strip's rows of cells, and those above and below that the kernel reaches.
+    rows: Row,
     /// Squares of lanes x lanes numbers, blurred.
     squares: Row,
     /// Columns of cells: two of the strip before, and the strip's.
@@ -218,6 +220,8 @@ impl Expander {
         Self {
             taps: kernel.spread::<L>(),
             radius: kernel.radius(),
+            // `convolved` wants a step more.
+            rows: Row::new(0, (L::COUNT + 2 * kernel.radius() + 1) * STRIDE),
             squares: columns(CELLS),
             cells: columns(2 + CELLS),
             columns: columns(STRIP),
@@ -235,13 +239,18 @@ impl Expander {
         top: usize,
         strip: usize,
     ) {
+        const { assert!(CELLS * CHANNELS <= STRIDE, "a strip of cells is as wide as rows may be") };
         let (pixel, square) = (CHANNELS * L::COUNT, L::COUNT * L::COUNT);
-        let from = small.start(top) + strip * CELLS * CHANNELS;
+        let first = small.start(top) + strip * CELLS * CHANNELS - self.radius * small.stride;
+        let cells = small.numbers()[first..].chunks(small.stride);
+        let tall = (L::COUNT + 2 * self.radius) * STRIDE;
+        for (row, cells) in self.rows.numbers()[..tall].chunks_exact_mut(STRIDE).zip(cells) {
+            row[..CELLS * CHANNELS].copy_from_slice(&cells[..CELLS * CHANNELS]);
+        }
         let taps = LaneTaps { taps: self.taps.as_slice(), radius: self.radius };
         let squares = self.squares.numbers();
-        let above = &small.numbers()[from - self.radius * small.stride..];
         let size = (L::COUNT, CELLS * CHANNELS / L::COUNT);
-        convolve::rows::<L, true>(lanes, taps, (above, small.stride), size, squares);
+        convolve::rows::<L, true>(lanes, taps, self.rows.as_slice(), size, squares);
         let cells = self.cells.numbers();
         transpose_squares(lanes, squares, &mut cells[2 * pixel..(2 + CELLS) * pixel]);
         let columns = self.columns.numbers();

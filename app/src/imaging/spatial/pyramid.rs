@@ -85,8 +85,7 @@ impl Fine {
     pub fn new(width: usize, height: usize, channels: usize, reach: usize) -> Self {
         let lead = (reach * channels).next_multiple_of(LINE);
         let stride = ((lead + (width + STRIP) * channels).div_ceil(LINE) | 1) * LINE;
-        // `convolved` wants a step more.
-        let rows = height.next_multiple_of(TALL) + 2 * reach + 1;
+        let rows = height.next_multiple_of(TALL) + 2 * reach;
         Self { numbers: Row::new(0, rows * stride), width, height, stride, channels, reach, lead }
     }
 

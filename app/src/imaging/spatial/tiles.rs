@@ -81,7 +81,7 @@ struct Tiles {
 }
 
 /// Columns of a strip: two lines of the cache in bytes, and whole blocks of every set.
-const STRIP: usize = 128;
+const STRIP: usize = convolve::STRIDE;
 
 /// Strips between what is read and what is fetched.
 const FETCHED: usize = 2;
@@ -291,13 +291,7 @@ impl Tiles {
         let taps = LaneTaps { taps: self.taps.as_slice(), radius: band.radius };
         let size = (band.tall, STRIP / L::COUNT);
         // Taps that are the same in every lane may as well be loaded, which is cheaper than to spread one.
-        convolve::rows::<L, SAME>(
-            lanes,
-            taps,
-            (self.strip.as_slice(), STRIP),
-            size,
-            self.before.numbers(),
-        );
+        convolve::rows::<L, SAME>(lanes, taps, self.strip.as_slice(), size, self.before.numbers());
     }
 
     /// Transposes the strip's squares to the columns, behind those that are there.
