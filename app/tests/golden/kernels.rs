@@ -214,7 +214,7 @@ proptest! {
     }
 }
 
-/// Two steps may have a loop for just their two forms: here are the pairs that there can be.
+/// Two steps may have a loop for just their two forms: here each pair of forms is met. Opacity and longer chains are tried at random above.
 #[test]
 fn twins_agree_on_every_pair_of_steps() {
     let amounts: [(Function, &[f64]); 9] = [

@@ -19,9 +19,9 @@ const UNIT_BYTES_MAX: usize = 256;
 
 /// Lanes that can take pixels apart. A unit is two vectors per channel.
 pub(in super::super) trait Pixels: Lanes {
-    /// Whether there are registers for a unit and the numbers of a step; else each step goes over a block of units.
+    /// Whether there are registers for a unit and the numbers of a step; else steps go over a block of units, but for [`Self::PAIRS`].
     const WHOLE: bool;
-    /// Whether two steps have a loop for their forms: less memory is read and written than block by block, for much code.
+    /// Whether two steps, both sums, have a loop for their forms: less memory is read and written than block by block, for much code.
     const PAIRS: bool = false;
     /// Whether bytes can be looked up many at a time.
     const LOOKS_UP: bool;
@@ -295,7 +295,8 @@ pub(in super::super) fn weigh<L: Pixels>(
 }
 
 /// Runs the steps over all pixels, of which rounding to bytes doubles what they leave. To be inlined, with all that it calls, into a function
-/// compiled for the lanes' instruction set; that is why there are loops here and no closures, which would be functions of their own.
+/// compiled for the lanes' instruction set; that is why there are loops here and no closures, which would be functions of their own. But
+/// [`pair`] is one on purpose.
 #[inline(always)]
 pub(super) fn run<'a, L: Pixels>(
     lanes: L,
