@@ -214,10 +214,10 @@ proptest! {
     }
 }
 
-/// Two steps may have a loop for just their two forms: here each pair of forms is met. Opacity and longer chains are tried at random above.
+/// Two steps may have a loop for just their two forms: here each pair of forms is met, and those with white below them.
 #[test]
 fn twins_agree_on_every_pair_of_steps() {
-    let amounts: [(Function, &[f64]); 9] = [
+    let amounts: [(Function, &[f64]); 12] = [
         (Function::Brightness, &[1.3, 2.7]),
         (Function::Contrast, &[0.6, 1.5, 2.6]),
         (Function::Saturate, &[0.4, 1.4, 2.8]),
@@ -227,6 +227,9 @@ fn twins_agree_on_every_pair_of_steps() {
         (Function::Warmth, &[-0.8, 0.9]),
         (Function::Duotone(&INKS), &[0.5, 1.0]),
         (Function::Duotone(&UPSIDE_DOWN), &[0.5, 1.0]),
+        (Function::Fade, &[0.4, 1.0]),
+        (Function::Invert, &[0.3]),
+        (Function::Opacity, &[0.6]),
     ];
     let steps: Vec<Step> = amounts
         .iter()

@@ -96,10 +96,10 @@ impl LaneTaps<'_> {
 /// Up to this radius, every even one has a loop of its own, in which no tap asks whether there is another one.
 const RADIUS_KNOWN: usize = 12;
 
-/// Does the work for the radius, which is a constant there, or 0 for all others.
+/// Does the work for the radius, which is a constant there, or 0 for all others, and for lanes whose loops are not worth it.
 macro_rules! by_radius {
-    ($radius:expr, $constant:ident => $work:expr) => {
-        match $radius {
+    ($lanes:ident, $radius:expr, $constant:ident => $work:expr) => {
+        match if $lanes::UNROLLS { $radius } else { 0 } {
             2 => by_radius!(@known 2, $constant => $work),
             4 => by_radius!(@known 4, $constant => $work),
             6 => by_radius!(@known 6, $constant => $work),
@@ -185,7 +185,7 @@ pub(super) fn rows<L: Lanes, const EACH: bool>(
     lanes.apart(
         #[inline(always)]
         move || {
-            by_radius!(if L::UNROLLS { taps.radius } else { 0 }, RADIUS => {
+            by_radius!(L, taps.radius, RADIUS => {
                 for row in (0..tall).step_by(SIDES) {
                     let middle = (taps.radius + row) * STRIDE;
                     for number in 0..vectors {
@@ -216,7 +216,7 @@ pub(super) fn columns<L: Lanes, const CHANNELS: usize, const LEVELS: bool>(
         move || {
             // In here it is a constant.
             let step = CHANNELS * L::COUNT;
-            by_radius!(if L::UNROLLS { taps.radius } else { 0 }, RADIUS => {
+            by_radius!(L, taps.radius, RADIUS => {
                 for pixel in (0..pixels).step_by(SIDES) {
                     for channel in 0..CHANNELS {
                         let at = pixel * step + channel * L::COUNT;
