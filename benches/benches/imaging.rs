@@ -13,6 +13,7 @@ use photo_app::imaging::buffers::Workbench;
 use photo_app::imaging::filters::{self, Filter, Function, Step};
 use photo_app::imaging::functions::Curves;
 use photo_app::imaging::kernels::{Program, instruction_sets};
+use photo_app::imaging::planar::{Planar, Sampling};
 use photo_app::imaging::spatial::{
     BoxBlur, Gaussian, Grain, Sharpen, SpatialFilter, TiltShift, Unsharp, Vignette,
 };
@@ -161,7 +162,7 @@ fn stages(criterion: &mut Criterion) {
             let mut bench = Workbench::default();
             bencher.iter(|| {
                 let made = decode::decode_for(&mut bench, black_box(&jpeg), &found, &limits, width);
-                bench.recycle(made.expect("a whole picture"));
+                made.expect("a whole picture").put_back(&mut bench);
             });
         });
     }
@@ -174,7 +175,12 @@ fn stages(criterion: &mut Criterion) {
         });
     }
     group.bench_function("quarter turn", |bencher| {
-        bencher.iter(|| orient::Orientation::QuarterTurn.apply(black_box(&picture).clone()));
+        let mut bench = Workbench::default();
+        bencher.iter(|| {
+            let picture = black_box(&picture).clone();
+            let turned = orient::Orientation::QuarterTurn.apply(&mut bench, picture);
+            bench.recycle(turned);
+        });
     });
     group.finish();
     let mut group = criterion.benchmark_group("stage 1MP");
@@ -208,13 +214,42 @@ fn stages_by_set(criterion: &mut Criterion) {
             });
         });
         for eighths in [4, 8] {
-            let (width, height) = jpeg::scaled_size(1_080, 1_080, eighths);
-            let mut pixels = vec![0; width as usize * height as usize * 3];
             let name = format!("decode jpeg at {eighths} eighths");
             group.bench_function(BenchmarkId::new(name, set), |bencher| {
-                bencher.iter(|| jpeg::decode(black_box(&frame), eighths, level, &mut pixels));
+                bencher.iter(|| {
+                    jpeg::decode(black_box(&frame), eighths, level, |bytes| vec![0; bytes])
+                });
             });
         }
+        let planar = jpeg::decode(&frame, 8, level, |bytes| vec![0; bytes]);
+        let planar = planar.expect("a file of ours");
+        group.bench_function(BenchmarkId::new("planes to rgb", set), |bencher| {
+            let mut pixels = vec![0; 3 * planar.luma.len()];
+            bencher.iter(|| jpeg::to_rgb(black_box(&planar), level, &mut pixels));
+        });
+        group.bench_function(BenchmarkId::new("quarter turn of planes", set), |bencher| {
+            let mut bench = Workbench::default();
+            bencher.iter(|| {
+                let planar = black_box(&planar).clone();
+                let turned =
+                    orient::Orientation::QuarterTurn.apply_planar(&mut bench, level, planar);
+                bench.recycle_planar(turned);
+            });
+        });
+        group.bench_function(BenchmarkId::new("resize planes to 640", set), |bencher| {
+            let mut scratch = Default::default();
+            let mut made = Planar::new((640, 640), Some(Sampling::HALVED), |bytes| vec![0; bytes]);
+            bencher.iter(|| {
+                let upright = orient::Mirrored::default();
+                resize::resize_planar_with(
+                    level,
+                    &mut scratch,
+                    black_box(&planar),
+                    upright,
+                    &mut made,
+                );
+            });
+        });
         group.bench_function(BenchmarkId::new("resize to 640", set), |bencher| {
             let (mut scratch, mut made) = (Default::default(), RgbImage::new(640, 640));
             bencher.iter(|| {

@@ -7,6 +7,7 @@ use photo_app::imaging::buffers::Workbench;
 use photo_app::imaging::jpeg::{self, Frame};
 use photo_app::imaging::kernels::instruction_sets;
 use photo_app::imaging::orient::Orientation;
+use photo_app::imaging::planar::{Planar, Sampling};
 use photo_app::imaging::profile::ToSrgb;
 use photo_app::imaging::{
     Effort, ImagingError, Limits, Probe, RenderRequest, Rendition, RgbImage, Watermark,
@@ -39,6 +40,8 @@ pub fn decode(bytes: &[u8]) {
         let [dark, light] = [0, 255].map(|before| {
             let mut bench = Workbench::default();
             bench.recycle(RgbImage::from_pixel(width, height, image::Rgb([before; 3])));
+            let planes = |bytes| vec![before; bytes];
+            bench.recycle_planar(Planar::new((width, height), Some(Sampling::HALVED), planes));
             decoding::decode_for(&mut bench, bytes, &found, &LIMITS, *wanted)
         });
         assert!(dark == light, "what the memory held before shows at a width of {wanted}");
@@ -46,7 +49,8 @@ pub fn decode(bytes: &[u8]) {
         if let Ok(made) = dark {
             let mut sizes = (1..=8).map(|eighths| jpeg::scaled_size(width, height, eighths));
             assert!(sizes.any(|size| size == made.dimensions()));
-            assert!(made.width() >= *wanted, "{} instead of {wanted}", made.width());
+            let (width, _) = made.dimensions();
+            assert!(width >= *wanted, "{width} instead of {wanted}");
         }
     }
 }
@@ -62,7 +66,7 @@ pub fn exif(bytes: &[u8]) {
     let tagged = headers_with(0xE1, &[b"Exif\0\0", block].concat());
     let found = probe(&tagged, &LIMITS).expect("a wrong tag is no reason to refuse a picture");
     assert_eq!((found.orientation, found.stored_size()), (orientation, (3, 2)));
-    let turned = orientation.apply(RgbImage::new(3, 2));
+    let turned = orientation.apply(&mut Workbench::default(), RgbImage::new(3, 2));
     assert_eq!(turned.dimensions(), (found.width, found.height));
     let profiled = headers_with(0xE2, &[b"ICC_PROFILE\0\x01\x01", block].concat());
     convert(ToSrgb::embedded(&profiled, PictureFormat::Jpeg));
@@ -111,12 +115,15 @@ pub fn jpeg_scaled(bytes: &[u8]) {
         return;
     }
     for eighths in 1..=8 {
-        let (width, height) = jpeg::scaled_size(frame.width, frame.height, eighths);
         let mut first = None;
         for (index, (name, level)) in instruction_sets().into_iter().enumerate() {
             let before = if index % 2 == 0 { 0 } else { 255 };
-            let mut pixels = vec![before; width as usize * height as usize * 3];
-            let decoded = jpeg::decode(&frame, eighths, level, &mut pixels).map(|()| pixels);
+            let decoded = jpeg::decode(&frame, eighths, level, |bytes| vec![before; bytes]);
+            let decoded = decoded.map(|planar| {
+                let mut pixels = vec![before; planar.luma.len() * 3];
+                jpeg::to_rgb(&planar, level, &mut pixels);
+                (planar, pixels)
+            });
             let first = first.get_or_insert_with(|| decoded.clone());
             assert!(*first == decoded, "{name} differs at {eighths}/8");
         }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use image::RgbImage;
 
+use super::planar::Planar;
 use super::resize::Scratch;
 
 /// As many pictures at once as a small server renders; what is beyond is made and dropped.
@@ -15,8 +16,9 @@ const WORKBENCHES_MAX: usize = 4;
 const KEPT_BYTES_MAX: usize = 72 << 20;
 /// A resize takes some tens of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
 const SCRATCH_BYTES_MAX: usize = 256 << 10;
-/// The decoded picture and a ladder of five. When there are more, the smallest goes: it is made anew in no time.
-const BUFFERS_MAX: usize = 6;
+/// Three planes of the decoded picture and of each of a ladder of five, and these once more as RGB. When there are more, the smallest goes: it is
+/// made anew in no time.
+const BUFFERS_MAX: usize = 23;
 
 static STOCK: Mutex<Vec<Workbench>> = Mutex::new(Vec::new());
 
@@ -58,6 +60,12 @@ impl Workbench {
     /// A picture of this size with arbitrary contents, for those who write every pixel.
     pub fn picture(&mut self, width: u32, height: u32) -> RgbImage {
         let bytes = width as usize * height as usize * 3;
+        let buffer = self.bytes(bytes);
+        RgbImage::from_raw(width, height, buffer).expect("the buffer has the picture's size")
+    }
+
+    /// So many bytes with arbitrary contents, for those who write every one.
+    pub fn bytes(&mut self, bytes: usize) -> Vec<u8> {
         // The smallest that fits well: one of twice the size, shortened now, would be filled with zeros for its next picture. A new one is
         // zeroed by the system, which costs less than growing one and copying.
         let fits = |buffer: &Vec<u8>| (bytes..=bytes + bytes / 2).contains(&buffer.capacity());
@@ -66,12 +74,21 @@ impl Workbench {
         let found = best.map(|index| self.free.swap_remove(index));
         let mut buffer = found.unwrap_or_else(|| vec![0; bytes]);
         buffer.resize(bytes, 0);
-        RgbImage::from_raw(width, height, buffer).expect("the buffer has the picture's size")
+        buffer
     }
 
     /// The picture is no longer needed.
     pub fn recycle(&mut self, picture: RgbImage) {
-        self.free.push(picture.into_raw());
+        self.keep(picture.into_raw());
+    }
+
+    /// Its planes are no longer needed.
+    pub fn recycle_planar(&mut self, planar: Planar) {
+        planar.into_planes().for_each(|plane| self.keep(plane));
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>) {
+        self.free.push(buffer);
         if self.free.len() > BUFFERS_MAX {
             let sizes = self.free.iter().enumerate();
             let smallest = sizes.min_by_key(|(_, buffer)| buffer.capacity());

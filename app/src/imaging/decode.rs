@@ -2,8 +2,8 @@
 //!
 //! Whole or not at all: a truncated file is an error, never a picture with a grey area (a progressive or rare JPEG that ends early, but
 //! in good order, is shown as far as it goes: zune-jpeg does not tell). Memory is bounded by the limits that
-//! were checked on the headers and are handed to the decoders again: per megapixel 3 MB for a baseline JPEG, 9 MB for a
-//! progressive one, at most 15 MB for a progressive one in printing inks and 14 MB for a 16-bit PNG with alpha. Transparent pictures are laid on white.
+//! were checked on the headers and are handed to the decoders again: per megapixel 1.5 MB for a baseline JPEG whose chroma has half size, as a photo's has, and 3 MB
+//! for any other, 9 MB for a progressive one, at most 15 MB for a progressive one in printing inks and 14 MB for a 16-bit PNG with alpha. Transparent pictures are laid on white.
 //! `resize` gets the pixels next, still as they were stored; `orient` turns them afterwards.
 
 use std::io::Cursor;
@@ -19,6 +19,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 use super::buffers::Workbench;
+use super::planar::Planar;
 use super::probe::JpegSegments;
 use super::profile::InksToSrgb;
 use super::{ImagingError, Limits, Probe, jpeg};
@@ -27,9 +28,51 @@ use crate::model::PictureFormat;
 /// A progressive JPEG of more scans than this is an attack on CPU time (ten are usual).
 const JPEG_SCANS_MAX: usize = 64;
 
+/// A decoded picture, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoded {
+    /// What zune-jpeg and the image crate make.
+    Rgb(RgbImage),
+    /// What `jpeg` makes.
+    Planar(Planar),
+}
+
+impl Decoded {
+    /// Width and height in pixels.
+    pub fn dimensions(&self) -> (u32, u32) {
+        match self {
+            Self::Rgb(picture) => picture.dimensions(),
+            Self::Planar(planar) => planar.dimensions(),
+        }
+    }
+
+    /// Its memory goes to the bench.
+    pub fn put_back(self, bench: &mut Workbench) {
+        match self {
+            Self::Rgb(picture) => bench.recycle(picture),
+            Self::Planar(planar) => bench.recycle_planar(planar),
+        }
+    }
+
+    /// RGB in memory of the bench, which gets the planes.
+    pub fn into_rgb(self, bench: &mut Workbench) -> RgbImage {
+        match self {
+            Self::Rgb(picture) => picture,
+            Self::Planar(planar) => {
+                let mut picture = bench.picture(planar.width, planar.height);
+                jpeg::to_rgb(&planar, Level::new(), &mut picture);
+                bench.recycle_planar(planar);
+                picture
+            }
+        }
+    }
+}
+
 /// Decodes what `probe` accepted, as stored (not yet upright).
 pub fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<RgbImage, ImagingError> {
-    decode_eighths(&mut Workbench::default(), bytes, probe, limits, 8)
+    let mut bench = Workbench::default();
+    let decoded = decode_eighths(&mut bench, bytes, probe, limits, 8)?;
+    Ok(decoded.into_rgb(&mut bench))
 }
 
 /// A JPEG is decoded to this many times the width that is needed, at least: the resize that follows then hides what the blocks of
@@ -48,7 +91,7 @@ pub fn decode_for(
     probe: &Probe,
     limits: &Limits,
     width: u32,
-) -> Result<RgbImage, ImagingError> {
+) -> Result<Decoded, ImagingError> {
     let (times, over) = SCALED_MARGIN;
     let stored_width = u64::from(probe.stored_size().0).max(1);
     let eighths = (8 * u64::from(width) * times).div_ceil(over * stored_width);
@@ -65,21 +108,16 @@ fn decode_eighths(
     probe: &Probe,
     limits: &Limits,
     eighths: u32,
-) -> Result<RgbImage, ImagingError> {
+) -> Result<Decoded, ImagingError> {
     let format = probe.format;
     if format == PictureFormat::Jpeg
         && let Some(frame) = jpeg::Frame::read(bytes)
         && (frame.width, frame.height) == probe.stored_size()
     {
         limits.check(frame.width, frame.height)?;
-        let (width, height) = jpeg::scaled_size(frame.width, frame.height, eighths);
-        let mut picture = bench.picture(width, height);
-        // Every pixel is written, or the picture is dropped: nothing of what the memory held before can show.
-        let decoded = jpeg::decode(&frame, eighths, Level::new(), &mut picture);
-        return match decoded {
-            Ok(()) => Ok(picture),
-            Err(jpeg::Damage(reason)) => Err(ImagingError::damaged(format, reason)),
-        };
+        let decoded = jpeg::decode(&frame, eighths, Level::new(), |bytes| bench.bytes(bytes));
+        let damaged = |jpeg::Damage(reason)| ImagingError::damaged(format, reason);
+        return decoded.map(Decoded::Planar).map_err(damaged);
     }
     // The decoders are other people's code fed with strangers' bytes: a panic in there is a damaged picture to us. They
     // own all they touch, so nothing half-changed survives the unwinding.
@@ -93,7 +131,7 @@ fn decode_eighths(
     if picture.dimensions() != probe.stored_size() {
         return Err(ImagingError::damaged(format, "its headers contradict each other"));
     }
-    Ok(picture)
+    Ok(Decoded::Rgb(picture))
 }
 
 fn whole_jpeg(

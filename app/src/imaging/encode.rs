@@ -9,6 +9,7 @@ use image::RgbImage;
 
 use webp::{PixelLayout, WebPConfig};
 
+use super::planar::Planar;
 use super::{ImagingError, jpeg};
 
 /// The quality of every rendition.
@@ -37,10 +38,26 @@ pub fn webp(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
 
 /// Encodes the picture; only a side over 65,535 pixels fails.
 pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
+    written(picture.dimensions(), |options, out| {
+        jpeg::encode(picture, picture.dimensions(), options, Level::new(), out)
+    })
+}
+
+/// [`jpeg`] of a picture that has never been RGB and whose chroma [is halved](Planar::is_halved).
+pub fn planar_jpeg(planar: &Planar) -> Result<Vec<u8>, ImagingError> {
+    written(planar.dimensions(), |options, out| {
+        jpeg::encode_planar(planar, options, Level::new(), out)
+    })
+}
+
+fn written(
+    (width, height): (u32, u32),
+    write: impl FnOnce(jpeg::Options, &mut Vec<u8>) -> Result<(), jpeg::WrongSide>,
+) -> Result<Vec<u8>, ImagingError> {
     // Photos at this quality take 0.1 to 0.3 bytes a pixel: one allocation nearly always suffices.
-    let mut out = Vec::with_capacity(picture.as_raw().len() / 12 + 1024);
+    let mut out = Vec::with_capacity(width as usize * height as usize / 4 + 1024);
     let options = jpeg::Options { quality: JPEG_QUALITY, codes: jpeg::Codes::Usual };
-    let encoded = jpeg::encode(picture, picture.dimensions(), options, Level::new(), &mut out);
-    encoded.map_err(|error| ImagingError::Encoding { reason: error.to_string() })?;
+    let written = write(options, &mut out);
+    written.map_err(|error| ImagingError::Encoding { reason: error.to_string() })?;
     Ok(out)
 }

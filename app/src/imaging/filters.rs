@@ -34,9 +34,15 @@ pub struct Filter {
 pub struct Look {
     program: Program,
     vignette: Vignette,
+    changes_nothing: bool,
 }
 
 impl Look {
+    /// Whether pictures stay as they are.
+    pub fn changes_nothing(&self) -> bool {
+        self.changes_nothing
+    }
+
     /// Filters the pixels.
     pub fn apply(&self, raster: &mut Raster<'_>) {
         self.program.apply(raster);
@@ -62,8 +68,9 @@ impl Filter {
 
     /// Everything at this strength, compiled.
     pub fn look(&self, strength: u8) -> Look {
-        let vignette = Vignette::new(self.vignette * share(strength) as f32);
-        Look { program: Program::new(&self.chain(strength)), vignette }
+        let (chain, vignette) = (self.chain(strength), self.vignette * share(strength) as f32);
+        let changes_nothing = chain.is_empty() && vignette <= 0.0;
+        Look { program: Program::new(&chain), vignette: Vignette::new(vignette), changes_nothing }
     }
 
     /// The value of the CSS property `filter` that previews this look at this strength, but for the vignette. Steps that CSS has no function for

@@ -1,9 +1,9 @@
 //! Pixels: what an uploaded picture becomes. No I/O, no clock, no async; the same bytes in give the same bytes out.
 //!
-//! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `profile`
-//! (to sRGB) -> `orient` -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
+//! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` -> `profile`
+//! (to sRGB) -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
 //! around) -> `watermark` -> `encode`; `pipeline` is the ordered list of these steps and [`render`] its front door; `buffers` lends them memory.
-//! `raster` is what filters work on, `lanes` the vector arithmetic that they are written in. `landscape` paints the pictures that seeds and benches use.
+//! `planar` is what a JPEG's pixels are up to the filters, `raster` what filters work on, `lanes` the vector arithmetic that they are written in. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
 pub mod buffers;
@@ -17,6 +17,7 @@ pub mod landscape;
 pub mod lanes;
 pub mod orient;
 pub mod pipeline;
+pub mod planar;
 pub mod probe;
 pub mod profile;
 pub mod raster;

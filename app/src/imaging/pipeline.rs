@@ -1,11 +1,12 @@
 //! The ordered list of steps from uploaded bytes to finished renditions.
 //!
-//! One decode, of no more pixels than are needed; the ladder of sizes, each from the next larger one; every size turned, filtered and marked by itself. The
+//! One decode, of no more pixels than are needed; the ladder of sizes, each from the next larger one; every size filtered and marked by itself. A
+//! JPEG stays luma and chroma until a size is finished, and then only becomes RGB where there is a look or a mark (or a colour profile). The
 //! filter comes after the resize: that is what a browser does with the preview, and it is the smaller picture.
 //! (Linear filters commute with resizing but for rounding; clamping ones differ where the filter clips.)
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
 //!
-//! Memory: the decoded original (`decode` says how much a megapixel takes: 3 MB for most photos, and less where the scaled decoder serves)
+//! Memory: the decoded original (`decode` says how much a megapixel takes: 1.5 MB for most photos, and less where the scaled decoder serves)
 //! and two pictures of the widest size asked for (3 bytes a pixel: 9.4 MB each at 2,048 x 1,536), besides files and scratch space
 //! of less than one of those. With several cores, all sizes are there at once: for the usual ladder two thirds of a picture of the
 //! widest size more.
@@ -13,10 +14,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use image::RgbImage;
+use fearless_simd::Level;
 
 use super::buffers::Workbench;
+use super::decode::Decoded;
 use super::filters::{Filter, Look};
+use super::orient::Mirrored;
 use super::probe::Probe;
 use super::profile::ToSrgb;
 use super::raster::Raster;
@@ -113,7 +116,7 @@ fn render_on(
     order.sort_by_key(|index| std::cmp::Reverse(request.widths[*index]));
     let Some(widest) = order.first() else { return Ok(Vec::new()) };
 
-    // `source` is the last size made: upright, without look or mark.
+    // `source` is the last size made.
     let mut source = upright(bench, request, &probe, size_of(*widest))?;
     let mut renditions: Vec<Option<Rendition>> = vec![None; request.widths.len()];
     let mut waiting = Vec::new();
@@ -121,15 +124,11 @@ fn render_on(
     for index in order.iter().copied() {
         request.effort.check()?;
         // The next smaller size is made before this one is changed.
-        let smaller = next.next().map(|next| {
-            let (width, height) = size_of(*next);
-            resize::resize(bench, &source, width, height)
-        });
+        let smaller = next.next().map(|next| smaller(bench, &source, size_of(*next)));
         if request.effort.cores > 1 {
             waiting.push((index, source));
         } else {
-            renditions[index] = Some(finish(request, &look, &mut source)?);
-            bench.recycle(source);
+            renditions[index] = Some(finish(bench, request, &look, source)?);
         }
         match smaller {
             Some(smaller) => source = smaller,
@@ -142,11 +141,22 @@ fn render_on(
     Ok(renditions.into_iter().flatten().collect())
 }
 
+/// A smaller copy of an upright size.
+fn smaller(bench: &mut Workbench, source: &Decoded, (width, height): (u32, u32)) -> Decoded {
+    match source {
+        Decoded::Rgb(picture) => Decoded::Rgb(resize::resize(bench, picture, width, height)),
+        Decoded::Planar(planar) => {
+            let upright = Mirrored::default();
+            Decoded::Planar(resize::resize_planar(bench, planar, (width, height), upright))
+        }
+    }
+}
+
 /// Finishes all pictures, the largest first, on as many threads as asked for. Empty for one core, which has finished them already.
 fn side_by_side(
     request: &RenderRequest<'_>,
     look: &Look,
-    waiting: Vec<(usize, RgbImage)>,
+    waiting: Vec<(usize, Decoded)>,
 ) -> Vec<(usize, Result<Rendition, ImagingError>)> {
     let threads = request.effort.cores.min(waiting.len());
     // Taken from the end, where the smallest lies.
@@ -154,8 +164,8 @@ fn side_by_side(
     let (waiting, done) = (Mutex::new(waiting), Mutex::new(Vec::new()));
     let work = || loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let Some((index, mut picture)) = next else { return };
-        let made = finish(request, look, &mut picture);
+        let Some((index, source)) = next else { return };
+        let made = finish(&mut Workbench::default(), request, look, source);
         done.lock().unwrap_or_else(PoisonError::into_inner).push((index, made));
     };
     std::thread::scope(|scope| {
@@ -167,43 +177,76 @@ fn side_by_side(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Look, mark, files.
+/// Look, mark, files. What neither look nor mark changes is written as it is, without a way through RGB.
 fn finish(
+    bench: &mut Workbench,
     request: &RenderRequest<'_>,
     look: &Look,
-    picture: &mut RgbImage,
+    source: Decoded,
 ) -> Result<Rendition, ImagingError> {
     request.effort.check()?;
-    look.apply(&mut Raster::of(picture));
-    watermark::draw(picture, request.watermark);
-    let jpeg = encode::jpeg(picture)?;
-    request.effort.check()?;
-    let webp = match request.formats {
-        RenditionFormats::Jpeg => None,
-        RenditionFormats::JpegWebp => Some(encode::webp(picture)?),
+    let (width, height) = source.dimensions();
+    let with_webp = request.formats == RenditionFormats::JpegWebp;
+    let is_unchanged = look.changes_nothing() && request.watermark == Watermark::None;
+    let mut as_it_is = None;
+    if let Decoded::Planar(planar) = &source
+        && is_unchanged
+        && planar.is_halved()
+    {
+        let jpeg = encode::planar_jpeg(planar)?;
+        if !with_webp {
+            source.put_back(bench);
+            return Ok(Rendition { width, height, jpeg, webp: None });
+        }
+        as_it_is = Some(jpeg);
+    }
+    let mut picture = source.into_rgb(bench);
+    look.apply(&mut Raster::of(&mut picture));
+    watermark::draw(&mut picture, request.watermark);
+    let jpeg = match as_it_is {
+        Some(jpeg) => jpeg,
+        None => encode::jpeg(&picture)?,
     };
-    Ok(Rendition { width: picture.width(), height: picture.height(), jpeg, webp })
+    request.effort.check()?;
+    let webp = if with_webp { Some(encode::webp(&picture)?) } else { None };
+    bench.recycle(picture);
+    Ok(Rendition { width, height, jpeg, webp })
 }
 
-/// Decodes, brings to the widest size, and only then converts to sRGB and turns: both shrink with the picture.
+/// Decodes, brings to the widest size, and only then turns and converts to sRGB: both shrink with the picture. Luma and chroma stay as they are,
+/// unless they have a colour profile.
 fn upright(
     bench: &mut Workbench,
     request: &RenderRequest<'_>,
     probe: &Probe,
-    (width, height): (u32, u32),
-) -> Result<RgbImage, ImagingError> {
-    let lying = if probe.orientation.swaps_sides() { (height, width) } else { (width, height) };
-    let stored = decode::decode_for(bench, request.bytes, probe, &request.limits, lying.0)?;
-    let mut small = if stored.dimensions() == lying {
-        stored
-    } else {
-        let small = resize::resize(bench, &stored, lying.0, lying.1);
-        bench.recycle(stored);
-        small
+    size: (u32, u32),
+) -> Result<Decoded, ImagingError> {
+    let orientation = probe.orientation;
+    let (width, height) = orientation.stored(size);
+    let stored = decode::decode_for(bench, request.bytes, probe, &request.limits, width)?;
+    let is_wanted = stored.dimensions() == (width, height);
+    let upright = match stored {
+        Decoded::Rgb(stored) if is_wanted => Decoded::Rgb(orientation.apply(bench, stored)),
+        Decoded::Rgb(stored) => {
+            let small = resize::resize(bench, &stored, width, height);
+            bench.recycle(stored);
+            Decoded::Rgb(orientation.apply(bench, small))
+        }
+        Decoded::Planar(stored) => {
+            let mirrored = orientation.mirrored();
+            let small = if is_wanted && !mirrored.is_odd((width, height)) {
+                stored
+            } else {
+                let small = resize::resize_planar(bench, &stored, (width, height), mirrored);
+                bench.recycle_planar(stored);
+                small
+            };
+            Decoded::Planar(orientation.apply_planar(bench, Level::new(), small))
+        }
     };
-    if let Some(to_srgb) = ToSrgb::embedded(request.bytes, probe.format) {
-        let failed = || ImagingError::damaged(probe.format, "its colour profile does not fit it");
-        to_srgb.apply(&mut small).ok_or_else(failed)?;
-    }
-    Ok(probe.orientation.apply(small))
+    let Some(to_srgb) = ToSrgb::embedded(request.bytes, probe.format) else { return Ok(upright) };
+    let mut upright = upright.into_rgb(bench);
+    let failed = || ImagingError::damaged(probe.format, "its colour profile does not fit it");
+    to_srgb.apply(&mut upright).ok_or_else(failed)?;
+    Ok(Decoded::Rgb(upright))
 }

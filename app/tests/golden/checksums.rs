@@ -55,11 +55,23 @@ fn every_machine_makes_the_same_bytes() {
     }
     let file = encode::jpeg(&card).expect("written");
     let frame = jpeg::Frame::read(&file).expect("a picture for this decoder");
+    let level = fearless_simd::Level::new();
     for eighths in 1..=8 {
-        let (width, height) = jpeg::scaled_size(203, 149, eighths);
-        let mut pixels = vec![0; width as usize * height as usize * 3];
-        jpeg::decode(&frame, eighths, fearless_simd::Level::new(), &mut pixels).expect("decoded");
+        let planar = jpeg::decode(&frame, eighths, level, |bytes| vec![0; bytes]);
+        let planar = planar.expect("decoded");
+        let mut pixels = vec![0; planar.luma.len() * 3];
+        jpeg::to_rgb(&planar, level, &mut pixels);
         made.push((format!("decode-{eighths}"), pixels));
+        if eighths == 8 {
+            let small = resize::resize_planar(
+                &mut Default::default(),
+                &planar,
+                (101, 75),
+                Default::default(),
+            );
+            made.push(("encode-planar".to_owned(), encode::planar_jpeg(&small).expect("written")));
+            made.push(("resize-planar".to_owned(), small.into_planes().flatten().collect()));
+        }
     }
     made.push(("encode".to_owned(), file));
     check("bytes.txt", BYTES, &made);

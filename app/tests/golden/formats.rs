@@ -17,7 +17,7 @@ fn accept(bytes: &[u8]) -> Probe {
 fn read(bytes: &[u8]) -> Picture {
     let found = accept(bytes);
     let stored = decode::decode(bytes, &found, &Limits::default()).expect("a readable picture");
-    found.orientation.apply(stored)
+    found.orientation.apply(&mut Default::default(), stored)
 }
 
 pub fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {

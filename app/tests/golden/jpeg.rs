@@ -1,9 +1,11 @@
 //! The scaled JPEG decoder against zune-jpeg: what it makes of each block is computed here once more, in `f64`, from zune's full-size
 //! pixels. Then everything that may be wrong with a file.
 
+use fearless_simd::Level;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use photo_app::imaging::jpeg::{self, Codes, Frame, Options};
 use photo_app::imaging::kernels::instruction_sets;
+use photo_app::imaging::planar::Planar;
 use photo_app::imaging::{Limits, RgbImage, decode, landscape, probe, resize};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -57,11 +59,17 @@ fn zune(bytes: &[u8], space: ColorSpace) -> Vec<u8> {
 
 fn ours(bytes: &[u8], eighths: u32) -> (Vec<u8>, u32, u32) {
     let frame = Frame::read(bytes).expect("a picture for this decoder");
-    let (width, height) = jpeg::scaled_size(frame.width, frame.height, eighths);
-    let mut pixels = vec![1; width as usize * height as usize * 3];
     let (_, level) = instruction_sets()[0];
-    jpeg::decode(&frame, eighths, level, &mut pixels).expect("a whole picture");
+    let planar = planar(&frame, eighths, level).expect("a whole picture");
+    let (width, height) = jpeg::scaled_size(frame.width, frame.height, eighths);
+    assert_eq!(planar.dimensions(), (width, height));
+    let mut pixels = vec![1; width as usize * height as usize * 3];
+    jpeg::to_rgb(&planar, level, &mut pixels);
     (pixels, width, height)
+}
+
+fn planar(frame: &Frame<'_>, eighths: u32, level: Level) -> Result<Planar, jpeg::Damage> {
+    jpeg::decode(frame, eighths, level, |bytes| vec![1; bytes])
 }
 
 /// The samples of a plane as the scaled decode defines them: DCT of each block, its low frequencies, a smaller DCT back.
@@ -188,13 +196,14 @@ fn every_instruction_set_gives_the_same_bits() {
         for eighths in 1..=8 {
             let (w, h) = jpeg::scaled_size(603, 49, eighths);
             let made = instruction_sets().into_iter().map(|(name, level)| {
+                let planar = planar(&frame, eighths, level).expect("decoded");
                 let mut pixels = vec![0; w as usize * h as usize * 3];
-                jpeg::decode(&frame, eighths, level, &mut pixels).expect("decoded");
-                (name, pixels)
+                jpeg::to_rgb(&planar, level, &mut pixels);
+                (name, (planar, pixels))
             });
             let made: Vec<_> = made.collect();
-            for (name, pixels) in &made[1..] {
-                assert!(*pixels == made[0].1, "{name} differs from {} at {eighths}/8", made[0].0);
+            for (name, both) in &made[1..] {
+                assert!(*both == made[0].1, "{name} differs from {} at {eighths}/8", made[0].0);
             }
         }
     }
@@ -221,8 +230,8 @@ fn what_is_not_for_this_decoder_is_left_to_the_other() {
         let found = probe(bytes, &Limits::default()).expect("accepted");
         let mut bench = Default::default();
         let small = decode::decode_for(&mut bench, bytes, &found, &Limits::default(), 16);
-        let small = small.expect("decoded");
-        assert!(small.width() == 64 || small.width() == 32, "{}", small.width());
+        let (width, _) = small.expect("decoded").dimensions();
+        assert!(width == 64 || width == 32, "{width}");
     }
 }
 
@@ -242,11 +251,7 @@ fn damage_is_an_error_and_never_a_panic() {
                     return false;
                 }
                 let (_, level) = instruction_sets()[0];
-                eighths.iter().all(|eighths| {
-                    let (w, h) = jpeg::scaled_size(frame.width, frame.height, *eighths);
-                    let mut pixels = vec![0; w as usize * h as usize * 3];
-                    jpeg::decode(&frame, *eighths, level, &mut pixels).is_ok()
-                })
+                eighths.iter().all(|eighths| planar(&frame, *eighths, level).is_ok())
             };
             assert!(try_all(&whole));
             for length in 0..whole.len() {

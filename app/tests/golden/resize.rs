@@ -8,7 +8,11 @@ use crate::{Random, test_card};
 
 /// The pixels of one side that make each new one, with weights that add up to 1.
 fn taps(from: u32, to: u32) -> Vec<Vec<(u32, f64)>> {
-    let scale = f64::from(from) / f64::from(to);
+    taps_apart(from, to, f64::from(from) / f64::from(to), 0.0)
+}
+
+/// The same where new pixels are `scale` old ones apart and the first one begins at `begin`, in old ones.
+pub fn taps_apart(from: u32, to: u32, scale: f64, begin: f64) -> Vec<Vec<(u32, f64)>> {
     let reach = scale.max(1.0);
     let hamming = |x: f64| match x.abs() {
         0.0 => 1.0,
@@ -20,7 +24,7 @@ fn taps(from: u32, to: u32) -> Vec<Vec<(u32, f64)>> {
     };
     (0..to)
         .map(|place| {
-            let middle = (f64::from(place) + 0.5) * scale;
+            let middle = (f64::from(place) + 0.5) * scale + begin;
             let weight = |at: u32| hamming((f64::from(at) + 0.5 - middle) / reach);
             let sum: f64 = (0..from).map(weight).sum();
             let all = (0..from).map(|at| (at, weight(at) / sum));

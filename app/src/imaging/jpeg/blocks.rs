@@ -51,6 +51,11 @@ pub(super) trait Blocks: Pixels {
         }
         [self.load(&out), self.load(&out[Self::COUNT..])]
     }
+    /// [`Blocks::zip`] in the halves of [`super::super::lanes::Lanes::weigh`].
+    #[inline(always)]
+    fn alternate(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
+        self.zip(a, b)
+    }
     /// From columns (lane n of a block is its row n) into the order of the file; there are as many blocks as in a vector.
     #[inline(always)]
     fn zigzag(self, columns: [Self::Vector; 8], blocks: &mut [Quantized]) {
@@ -123,6 +128,10 @@ mod x86 {
         ]
     });
 
+    operation!(alternate_512, Avx512, (a: __m512i, b: __m512i) -> [__m512i; 2], {
+        [_mm512_unpacklo_epi16(a, b), _mm512_unpackhi_epi16(a, b)]
+    });
+
     /// Where each value of the file's order lies among the columns of its block, in two vectors.
     static FROM: [[i16; 32]; 2] = {
         let mut from = [[0; 32]; 2];
@@ -156,6 +165,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn alternate(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+            alternate_512(self, a, b)
+        }
+
+        #[inline(always)]
         fn zigzag(self, columns: [__m512i; 8], blocks: &mut [Quantized]) {
             let [a, b, c, d, e, f, g, h] = columns;
             let (low, high) = (quarters(self, [a, b, c, d]), quarters(self, [e, f, g, h]));
@@ -185,6 +199,10 @@ mod x86 {
             _mm256_permute2x128_si256::<0x20>(low, high),
             _mm256_permute2x128_si256::<0x31>(low, high),
         ]
+    });
+
+    operation!(alternate_256, Avx2, (a: __m256i, b: __m256i) -> [__m256i; 2], {
+        [_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)]
     });
 
     /// Where eight values of the file's order, of which `eight` is the number, lie in a column of their block: a mask for `pshufb`, which makes
@@ -262,6 +280,11 @@ mod x86 {
         #[inline(always)]
         fn zip(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
             zip_256(self, a, b)
+        }
+
+        #[inline(always)]
+        fn alternate(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+            alternate_256(self, a, b)
         }
 
         #[inline(always)]

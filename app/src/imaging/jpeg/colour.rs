@@ -1,6 +1,9 @@
-//! Rows of planes to rows of RGB: YCbCr as JFIF defines it (BT.601, full range), or grey.
+//! Luma and chroma to RGB: YCbCr as JFIF defines it (BT.601, full range), or grey.
+//!
+//! All pixels of a sample of chroma get the same: renditions are written with chroma at half size again, as the mean of the same pixels, and so
+//! come out with the chroma that they had. Smoother transitions would be blurred twice (docs/decisions/jpeg-crates.md).
 
-use super::Plane;
+use super::super::planar::{Chroma, Planar};
 use super::blocks::{Blocks, LANES_MAX};
 
 /// How much larger values are than levels: there is room for the brightest blue, 1.8 times white.
@@ -11,78 +14,111 @@ const GREEN_OF_CB: i16 = 11_277;
 const GREEN_OF_CR: i16 = 23_401;
 const BLUE_OF_CB: i16 = 25_297;
 
-/// Bytes behind each row of a plane that may be read with it.
-pub(super) const SLACK: usize = 2 * LANES_MAX;
+/// The most pixels at a time.
+const RUN_MAX: usize = 2 * LANES_MAX;
 
-/// Converts what one row of MCUs holds; `rows` are the rows of the picture there, each `width` pixels of RGB.
+/// Fills rows of RGB without gaps; neither side is zero.
 #[inline(always)]
-pub(super) fn rows_to_rgb<L: Blocks>(
-    lanes: L,
-    planes: &[Plane<'_>],
-    width: usize,
-    rows: &mut [u8],
-) {
-    for (y, row) in rows.chunks_exact_mut(width * 3).enumerate() {
-        let mut samples = [&[][..]; 3];
-        for (index, samples) in samples.iter_mut().enumerate() {
-            let plane = &planes[index.min(planes.len() - 1)];
-            *samples = &plane.samples[y * plane.stride..][..plane.stride];
+pub(super) fn to_rgb<L: Blocks>(lanes: L, planar: &Planar, pixels: &mut [u8]) {
+    match &planar.chroma {
+        Some(chroma) if chroma.sampling.halved_across => {
+            coloured::<L, true>(lanes, planar, chroma, pixels);
         }
-        let is_grey = planes.len() == 1;
-        let mut runs = row.chunks_exact_mut(3 * 2 * L::COUNT);
-        let mut left = 0;
-        for run in &mut runs {
-            lanes.interleave(converted(lanes, samples, left, is_grey), run);
-            left += 2 * L::COUNT;
-        }
-        let rest = runs.into_remainder();
-        if !rest.is_empty() {
-            let mut run = [0; 3 * 2 * LANES_MAX];
-            lanes
-                .interleave(converted(lanes, samples, left, is_grey), &mut run[..3 * 2 * L::COUNT]);
-            rest.copy_from_slice(&run[..rest.len()]);
+        Some(chroma) => coloured::<L, false>(lanes, planar, chroma, pixels),
+        None => {
+            let runs = pixels.chunks_mut(3 * 2 * L::COUNT);
+            for (luma, run) in planar.luma.chunks(2 * L::COUNT).zip(runs) {
+                put(lanes, [load(lanes, luma); 3], run);
+            }
         }
     }
 }
 
-/// Red, green and blue of the pixels from `left` on.
 #[inline(always)]
-fn converted<L: Blocks>(
+fn coloured<L: Blocks, const HALVED_ACROSS: bool>(
     lanes: L,
-    samples: [&[u8]; 3],
-    left: usize,
-    is_grey: bool,
-) -> [L::Bytes; 3] {
-    let luma = lanes.load_bytes(&samples[0][left..]);
-    if is_grey {
-        return [luma; 3];
-    }
-    let cb = lanes.load_bytes(&samples[1][left..]);
-    let cr = lanes.load_bytes(&samples[2][left..]);
-    let (y, cb, cr) = (
-        lanes.weigh::<TIMES, 0>(luma, luma),
-        lanes.weigh::<TIMES, 0>(cb, cb),
-        lanes.weigh::<TIMES, 0>(cr, cr),
-    );
-    let middle = lanes.splat(128 * i16::from(TIMES));
-    let mut halves = [y; 3];
-    for half in 0..2 {
-        let (cb, cr) = (lanes.subtract(cb[half], middle), lanes.subtract(cr[half], middle));
-        let part = [
-            lanes.multiply_high(cr, lanes.splat(RED_OF_CR)),
-            lanes.multiply_high(cb, lanes.splat(GREEN_OF_CB)),
-            lanes.multiply_high(cr, lanes.splat(GREEN_OF_CR)),
-            lanes.multiply_high(cb, lanes.splat(BLUE_OF_CB)),
-        ];
-        let colours = [
-            lanes.add(lanes.add(y[half], cr), part[0]),
-            lanes.subtract(lanes.subtract(y[half], part[1]), part[2]),
-            lanes.add(lanes.add(y[half], cb), part[3]),
-        ];
-        for channel in 0..3 {
-            let level = lanes.splat(i16::MAX / i16::from(TIMES) + 1);
-            halves[channel][half] = lanes.multiply_high(colours[channel], level);
+    planar: &Planar,
+    chroma: &Chroma,
+    pixels: &mut [u8],
+) {
+    let width = planar.width as usize;
+    let (across, _) = chroma.sampling.chroma_size(planar.width, planar.height);
+    let together = if chroma.sampling.halved_down { 2 * width } else { width };
+    let rows = planar.luma.chunks(together).zip(pixels.chunks_mut(3 * together));
+    let colours = chroma.blue.chunks(across as usize).zip(chroma.red.chunks(across as usize));
+    for ((luma, pixels), (blue, red)) in rows.zip(colours) {
+        for left in (0..width).step_by(2 * L::COUNT) {
+            let added = if HALVED_ACROSS {
+                // The first half of a load is for these pixels.
+                let [blue, red] = [blue, red].map(|row| load(lanes, &row[left / 2..]));
+                let [blue, red] = [lanes.widen_both(blue)[0], lanes.widen_both(red)[0]];
+                let [r, g, b] =
+                    colours_of(lanes, lanes.shift_left(blue, 6), lanes.shift_left(red, 6));
+                [lanes.alternate(r, r), lanes.alternate(g, g), lanes.alternate(b, b)]
+            } else {
+                let [blue, red] = [blue, red].map(|row| load(lanes, &row[left..]));
+                let (blue, red) =
+                    (lanes.weigh::<TIMES, 0>(blue, blue), lanes.weigh::<TIMES, 0>(red, red));
+                let [first, second] = [0, 1].map(|half| colours_of(lanes, blue[half], red[half]));
+                [0, 1, 2].map(|channel| [first[channel], second[channel]])
+            };
+            for (luma, row) in luma.chunks_exact(width).zip(pixels.chunks_exact_mut(3 * width)) {
+                let luma = load(lanes, &luma[left..]);
+                let row = &mut row[3 * left..];
+                let run = row.len().min(3 * 2 * L::COUNT);
+                put(lanes, channels(lanes, luma, added), &mut row[..run]);
+            }
         }
     }
-    [lanes.narrow_both(halves[0]), lanes.narrow_both(halves[1]), lanes.narrow_both(halves[2])]
+}
+
+/// Two vectors' bytes, or as many as there are.
+#[inline(always)]
+fn load<L: Blocks>(lanes: L, bytes: &[u8]) -> L::Bytes {
+    if bytes.len() >= 2 * L::COUNT {
+        return lanes.load_bytes(bytes);
+    }
+    let mut padded = [0; RUN_MAX];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    lanes.load_bytes(&padded)
+}
+
+/// As many pixels as there is room for.
+#[inline(always)]
+fn put<L: Blocks>(lanes: L, channels: [L::Bytes; 3], to: &mut [u8]) {
+    if to.len() == 3 * 2 * L::COUNT {
+        lanes.interleave(channels, to);
+        return;
+    }
+    let mut run = [0; 3 * RUN_MAX];
+    lanes.interleave(channels, &mut run[..3 * 2 * L::COUNT]);
+    to.copy_from_slice(&run[..to.len()]);
+}
+
+/// What chroma adds to red, green and blue; all are [`TIMES`] as large as levels.
+#[inline(always)]
+fn colours_of<L: Blocks>(lanes: L, blue: L::Vector, red: L::Vector) -> [L::Vector; 3] {
+    let middle = lanes.splat(128 * i16::from(TIMES));
+    let (cb, cr) = (lanes.subtract(blue, middle), lanes.subtract(red, middle));
+    let green_of_cb = lanes.multiply_high(cb, lanes.splat(-GREEN_OF_CB));
+    [
+        lanes.add(cr, lanes.multiply_high(cr, lanes.splat(RED_OF_CR))),
+        lanes.subtract(green_of_cb, lanes.multiply_high(cr, lanes.splat(GREEN_OF_CR))),
+        lanes.add(cb, lanes.multiply_high(cb, lanes.splat(BLUE_OF_CB))),
+    ]
+}
+
+/// Luma and what is added to it, as levels of red, green and blue.
+#[inline(always)]
+fn channels<L: Blocks>(lanes: L, luma: L::Bytes, added: [[L::Vector; 2]; 3]) -> [L::Bytes; 3] {
+    let luma = lanes.weigh::<TIMES, 0>(luma, luma);
+    let level = lanes.splat(i16::MAX / i16::from(TIMES) + 1);
+    let mut sums = added;
+    for channel in 0..3 {
+        for half in 0..2 {
+            let sum = lanes.add(luma[half], added[channel][half]);
+            sums[channel][half] = lanes.multiply_high(sum, level);
+        }
+    }
+    [lanes.narrow_both(sums[0]), lanes.narrow_both(sums[1]), lanes.narrow_both(sums[2])]
 }

@@ -1,5 +1,6 @@
 //! The headers of a JPEG as this decoder needs them; [`Frame::read`] gives none for what is not for it.
 
+use super::super::planar::Sampling;
 use super::super::probe::JpegSegments;
 
 /// A picture's headers and its entropy-coded data.
@@ -78,6 +79,15 @@ impl<'a> Frame<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// How chroma is sampled; none for a grey picture.
+    pub(super) fn sampling(&self) -> Option<Sampling> {
+        let is_grey = self.components.len() == 1;
+        (!is_grey).then_some(Sampling {
+            halved_across: self.across_max == 2,
+            halved_down: self.down_max == 2,
+        })
     }
 
     pub(super) fn mcus_across(&self) -> usize {

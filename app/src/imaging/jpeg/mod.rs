@@ -2,8 +2,8 @@
 //! it: each 8x8 block becomes NxN pixels, for N from 1 to 8, in the DCT domain.
 //!
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
-//! bits are read (`entropy`), only the low frequencies of each block are turned into pixels (`transform`), chroma comes out at the
-//! size of luma without an upsampling step, and rows of planes become RGB (`colour`). `frame` reads the headers and says what is
+//! bits are read (`entropy`) and only the low frequencies of each block are turned into pixels (`transform`), of luma and chroma in planes of their own. Chroma stays
+//! as small as it is in the file; `colour` makes RGB of both where a filter asks for it. `frame` reads the headers and says what is
 //! for this decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
 //! cameras and phones write. All else (progressive, CMYK, odd sampling) is [`None`], and `decode` takes zune-jpeg and the full size.
 //!
@@ -27,8 +27,10 @@ use self::blocks::Blocks;
 use self::entropy::{Bits, Tables};
 use self::frame::Component;
 pub use self::frame::Frame;
+use self::planes::{Rgb, Source};
 use self::transform::{Group, Shape, Tall};
 use super::lanes::with_lanes;
+use super::planar::Planar;
 
 /// Why the entropy-coded data cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +42,8 @@ pub fn scaled_size(width: u32, height: u32, eighths: u32) -> (u32, u32) {
     (scaled(width), scaled(height))
 }
 
-/// Decodes to `eighths` (1 to 8) of the size, with the instructions of `level`. `pixels` takes RGB rows without gaps, of
-/// [`scaled_size`].
+/// Decodes to `eighths` (1 to 8) of the size, with the instructions of `level`; `plane` makes planes of so many bytes. Chroma
+/// keeps the sampling that the file has.
 ///
 /// # Errors
 /// The data end early, or hold codes that are none.
@@ -49,14 +51,24 @@ pub fn decode(
     frame: &Frame<'_>,
     eighths: u32,
     level: Level,
-    pixels: &mut [u8],
-) -> Result<(), Damage> {
-    let (width, height) = scaled_size(frame.width, frame.height, eighths);
+    plane: impl FnMut(usize) -> Vec<u8>,
+) -> Result<Planar, Damage> {
     assert!((1..=8).contains(&eighths), "eighths of the size, at most all of it");
-    assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
+    let size = scaled_size(frame.width, frame.height, eighths);
+    // Every sample is written, or the picture is dropped: nothing of what the memory held before can show.
+    let mut planar = Planar::new(size, frame.sampling(), plane);
     let mut done = Ok(());
-    with_lanes!(level, lanes => done = run(lanes, frame, eighths as usize, width as usize, pixels));
-    done
+    with_lanes!(level, lanes => done = run(lanes, frame, eighths as usize, &mut planar));
+    done.map(|()| planar)
+}
+
+/// Fills RGB rows without gaps, with the instructions of `level`; chroma at half size is spread by the triangle filter.
+pub fn to_rgb(planar: &Planar, level: Level, pixels: &mut [u8]) {
+    let (width, height) = planar.dimensions();
+    assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
+    if !pixels.is_empty() {
+        with_lanes!(level, lanes => colour::to_rgb(lanes, planar, pixels));
+    }
 }
 
 /// Encodes RGB rows without gaps as a baseline JPEG with chroma at half size, with the instructions of `level`; the bytes are appended
@@ -66,19 +78,39 @@ pub fn decode(
 /// A side is zero or longer than the format holds (65,535 pixels).
 pub fn encode(
     pixels: &[u8],
-    (width, height): (u32, u32),
+    size: (u32, u32),
     options: Options,
     level: Level,
     out: &mut Vec<u8>,
 ) -> Result<(), WrongSide> {
-    for side in [width, height] {
-        if side == 0 || side > writer::SIDE_MAX {
-            return Err(WrongSide(side));
-        }
-    }
-    assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");
-    with_lanes!(level, lanes => writer::run(lanes, pixels, (width, height), options, out));
+    check_sides(size)?;
+    let (width, height) = (size.0 as usize, size.1 as usize);
+    assert_eq!(pixels.len(), width * height * 3, "the picture's own size");
+    let source = Source::Rgb(Rgb { pixels, width, height });
+    with_lanes!(level, lanes => writer::run(lanes, &source, size, options, out));
     Ok(())
+}
+
+/// [`encode`] of luma and chroma as they are, where chroma has half size already, or of a grey picture.
+///
+/// # Errors
+/// As for [`encode`].
+pub fn encode_planar(
+    planar: &Planar,
+    options: Options,
+    level: Level,
+    out: &mut Vec<u8>,
+) -> Result<(), WrongSide> {
+    check_sides(planar.dimensions())?;
+    assert!(planar.is_halved(), "chroma at half size");
+    let source = Source::Planar(planar);
+    with_lanes!(level, lanes => writer::run(lanes, &source, planar.dimensions(), options, out));
+    Ok(())
+}
+
+fn check_sides((width, height): (u32, u32)) -> Result<(), WrongSide> {
+    let is_wrong = |side: &u32| *side == 0 || *side > writer::SIDE_MAX;
+    [width, height].into_iter().find(is_wrong).map_or(Ok(()), |side| Err(WrongSide(side)))
 }
 
 /// How a JPEG is written.
@@ -114,6 +146,8 @@ struct Plane<'a> {
     groups: Vec<Group>,
     stride: usize,
     samples: Vec<u8>,
+    /// The rows of the picture that are still to be filled.
+    rows: std::slice::ChunksExactMut<'a, u8>,
 }
 
 #[inline(always)]
@@ -121,34 +155,31 @@ fn run<L: Blocks>(
     lanes: L,
     frame: &Frame<'_>,
     eighths: usize,
-    width: usize,
-    pixels: &mut [u8],
+    planar: &mut Planar,
 ) -> Result<(), Damage> {
     let scan = entropy::Scan::new(frame)?;
     let tables = Tables::new(frame);
     let mcus = frame.mcus_across();
     let mut planes: Vec<Plane<'_>> = Vec::with_capacity(3);
-    for component in &frame.components {
-        let side = |most: usize, own: usize| eighths * most / own;
-        let (across, down) =
-            (side(frame.across_max, component.across), side(frame.down_max, component.down));
+    for (component, (width, samples)) in frame.components.iter().zip(planar.planes_mut()) {
         // Groups are written whole, in whole vectors: what runs over the end of a row must not meet the next one's beginning.
-        let stride = mcus.next_multiple_of(L::COUNT) * component.across * across + colour::SLACK;
+        let blocks = mcus.next_multiple_of(L::COUNT) * component.across;
+        let stride = blocks * eighths + transform::SIDE_MAX;
         planes.push(Plane {
             component,
-            shape: Shape::new(across, down, &component.quantization, L::COUNT),
+            shape: Shape::new(eighths, &component.quantization, L::COUNT),
             predicted: 0,
             groups: vec![Group::EMPTY; component.across * component.down],
             stride,
-            samples: vec![0; stride * component.down * down],
+            samples: vec![0; stride * component.down * eighths],
+            rows: samples.chunks_exact_mut(width),
         });
     }
-    let mcu_rows = eighths * frame.down_max;
     let mut bits = Bits::default();
     let mut segments = scan.segments();
     let mut until_restart = 0;
     let mut tall = Tall::new();
-    for rows in pixels.chunks_mut(width * 3 * mcu_rows) {
+    for _ in 0..frame.mcus_down() {
         for first in (0..mcus).step_by(L::COUNT) {
             for mcu in 0..L::COUNT.min(mcus - first) {
                 if until_restart == 0 {
@@ -169,7 +200,9 @@ fn run<L: Blocks>(
             }
         }
         bits.check()?;
-        colour::rows_to_rgb(lanes, &planes, width, rows);
+        for plane in &mut planes {
+            plane.put();
+        }
     }
     bits.check()
 }
@@ -203,11 +236,17 @@ impl Plane<'_> {
         for (number, group) in groups.iter_mut().enumerate() {
             let (down, right) = (number / component.across, number % component.across);
             let blocks = first * component.across + right * L::COUNT;
-            let samples = &mut samples[down * shape.down * *stride + blocks * shape.across..];
+            let samples = &mut samples[down * shape.side * *stride + blocks * shape.side..];
             lanes.apart(
                 #[inline(always)]
                 || shape.render(lanes, group, tall, samples, *stride),
             );
+        }
+    }
+    /// The rows that are complete, as wide as the picture is, and as many as it has.
+    fn put(&mut self) {
+        for (samples, row) in self.samples.chunks_exact(self.stride).zip(&mut self.rows) {
+            row.copy_from_slice(&samples[..row.len()]);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! RGB rows to luma and chroma, a unit of sixteen rows at a time: as many pixels wide as two vectors have lanes.
+//! Rows of RGB, or of luma and chroma, to samples, a unit of sixteen rows at a time: as many pixels wide as two vectors have lanes.
 //!
 //! Samples stay in 16 bits, with more precision than bytes, and go from here into `forward` without a way through the picture's memory.
 
 use super::super::kernels::lanes::{spread, weigh};
+use super::super::planar::Planar;
 use super::blocks::{Blocks, LANES_MAX};
 use super::forward::SAMPLE;
 
@@ -33,7 +34,15 @@ impl<V: Copy> Unit<V> {
     }
 }
 
-/// What is taken apart: rows of RGB without gaps.
+/// What is written.
+pub(super) enum Source<'a> {
+    /// To be taken apart.
+    Rgb(Rgb<'a>),
+    /// With chroma at half size, or grey.
+    Planar(&'a Planar),
+}
+
+/// Rows of RGB without gaps.
 pub(super) struct Rgb<'a> {
     pub pixels: &'a [u8],
     pub width: usize,
@@ -111,10 +120,60 @@ fn channels<L: Blocks>(lanes: L, rgb: &Rgb<'_>, left: usize, y: usize) -> [L::By
     if row.len() >= bytes {
         return lanes.channels(&row[..bytes]);
     }
+    lanes.channels(&padded::<3>(row)[..bytes])
+}
+
+/// The last pixel of a row again and again behind it.
+fn padded<const CHANNELS: usize>(row: &[u8]) -> [u8; ROW_BYTES_MAX] {
     let mut padded = [0; ROW_BYTES_MAX];
     padded[..row.len()].copy_from_slice(row);
-    for at in row.len()..bytes {
-        padded[at] = padded[at - 3];
+    for at in row.len()..ROW_BYTES_MAX {
+        padded[at] = padded[at - CHANNELS];
     }
-    lanes.channels(&padded[..bytes])
+    padded
+}
+
+/// [`Colours::unit`] of samples that need not be made any more.
+#[inline(always)]
+pub(super) fn unit_of_samples<L: Blocks>(
+    lanes: L,
+    planar: &Planar,
+    (left, top): (usize, usize),
+    unit: &mut Unit<L::Vector>,
+) {
+    let middle = lanes.splat(128 * SAMPLE);
+    let sample = |bytes: &[u8]| {
+        let levels = lanes.shift_left(lanes.widen(bytes), SAMPLE.ilog2());
+        lanes.subtract(levels, middle)
+    };
+    let width = planar.width as usize;
+    for (y, samples) in unit.luma.iter_mut().enumerate() {
+        let row = row(&planar.luma, width, left, top + y);
+        if row.len() >= 2 * L::COUNT {
+            *samples = [sample(row), sample(&row[L::COUNT..])];
+        } else {
+            let row = padded::<1>(row);
+            *samples = [sample(&row), sample(&row[L::COUNT..])];
+        }
+    }
+    let Some(chroma) = &planar.chroma else {
+        (unit.blue, unit.red) = ([lanes.splat(0); ROWS / 2], [lanes.splat(0); ROWS / 2]);
+        return;
+    };
+    for (plane, samples) in [(&chroma.blue, &mut unit.blue), (&chroma.red, &mut unit.red)] {
+        for (y, samples) in samples.iter_mut().enumerate() {
+            let row = row(plane, width.div_ceil(2), left / 2, top / 2 + y);
+            *samples = match row.len() >= L::COUNT {
+                true => sample(row),
+                false => sample(&padded::<1>(row)),
+            };
+        }
+    }
+}
+
+/// A row of a plane from `left` on; beyond the last one, that one.
+#[inline(always)]
+fn row(plane: &[u8], width: usize, left: usize, y: usize) -> &[u8] {
+    let last = plane.len() / width - 1;
+    &plane[y.min(last) * width..][left..width]
 }

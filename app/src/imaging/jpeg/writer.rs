@@ -7,7 +7,7 @@
 use super::blocks::{BLOCKS_MAX, Blocks, Quantized};
 use super::codes::{Code, USUAL};
 use super::forward::Forward;
-use super::planes::{Colours, ROWS, Rgb, Unit};
+use super::planes::{Colours, ROWS, Source, Unit, unit_of_samples};
 use super::symbols::{Coder, Occurrences, Sink, Symbols};
 use super::transform::PLACES;
 use super::{Codes, Options};
@@ -68,18 +68,20 @@ fn segment(out: &mut Vec<u8>, marker: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-/// Encodes rows of RGB without gaps; `width` and `height` at most [`SIDE_MAX`] and not zero, which the caller has checked.
+/// Encodes a picture; `width` and `height` at most [`SIDE_MAX`] and not zero, which the caller has checked.
 #[inline(always)]
 pub(super) fn run<L: Blocks>(
     lanes: L,
-    pixels: &[u8],
+    source: &Source<'_>,
     (width, height): (u32, u32),
     options: Options,
     out: &mut Vec<u8>,
 ) {
     let tables = [scaled(&LUMA, options.quality), scaled(&CHROMA, options.quality)];
     let picture = Picture {
-        rgb: Rgb { pixels, width: width as usize, height: height as usize },
+        source,
+        width: width as usize,
+        height: height as usize,
         colours: Colours::new(lanes),
         luma: Forward::new(lanes, &tables[0]),
         chroma: Forward::new(lanes, &tables[1]),
@@ -102,7 +104,9 @@ pub(super) fn run<L: Blocks>(
 
 /// What is encoded, and how its frequencies are made.
 struct Picture<'a, V> {
-    rgb: Rgb<'a>,
+    source: &'a Source<'a>,
+    width: usize,
+    height: usize,
     colours: Colours<V>,
     luma: Forward<V>,
     chroma: Forward<V>,
@@ -133,11 +137,17 @@ impl<V: Copy> Picture<'_, V> {
             red: [Quantized::EMPTY; BLOCKS_MAX],
         };
         let mut unit = Unit::empty(lanes);
-        for top in (0..self.rgb.height).step_by(ROWS) {
-            for left in (0..self.rgb.width).step_by(2 * L::COUNT) {
-                self.colours.unit(lanes, &self.rgb, (left, top), &mut unit);
+        for top in (0..self.height).step_by(ROWS) {
+            for left in (0..self.width).step_by(2 * L::COUNT) {
+                match self.source {
+                    Source::Rgb(rgb) => self.colours.unit(lanes, rgb, (left, top), &mut unit),
+                    Source::Planar(planar) => lanes.apart(
+                        #[inline(always)]
+                        || unit_of_samples(lanes, planar, (left, top), &mut unit),
+                    ),
+                }
                 self.blocks(lanes, &unit, &mut blocks);
-                let mcus = (self.rgb.width - left).div_ceil(16).min(L::COUNT / 8);
+                let mcus = (self.width - left).div_ceil(16).min(L::COUNT / 8);
                 for mcu in 0..mcus {
                     for row in &blocks.luma {
                         luma.block(&row[2 * mcu], symbols);

@@ -1,4 +1,4 @@
-//! The convolution of a resize: bands of as many new rows as a vector has lanes, tiles of twice as many new pixels.
+//! The convolution of a resize: bands of as many new rows as a vector has lanes, tiles of six times as many new bytes, of RGB or of a plane.
 //!
 //! Down first, where lanes are the bytes of a row. Then the tile is transposed: a vector holds one column of all rows, so that going across is
 //! the same work as going down, and nothing is gathered. Then it is transposed back, as bytes. A tile and its columns stay in the first cache. Values are
@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::super::lanes::Lanes;
-use super::taps::Taps;
+use super::taps::{Side, Taps};
 
 /// The most lanes.
 const LANES_MAX: usize = 32;
@@ -15,11 +15,9 @@ const LANES_MAX: usize = 32;
 const VECTORS_MAX: usize = 5;
 
 /// One resize.
-pub(super) struct Resize<'a> {
-    /// RGB without gaps.
+pub(super) struct Resize<'a, const CHANNELS: usize> {
+    /// Rows without gaps.
     pub from: &'a [u8],
-    /// Bytes of its rows.
-    pub row: usize,
     pub down: Arc<Taps>,
     pub across: Arc<Taps>,
 }
@@ -46,12 +44,12 @@ impl Scratch {
     }
 
     /// Those of a side, made if need be.
-    pub(super) fn taps(&mut self, from: usize, to: usize) -> Arc<Taps> {
-        let known = self.taps.iter().find(|taps| (taps.from, taps.starts.len()) == (from, to));
+    pub(super) fn taps(&mut self, side: Side) -> Arc<Taps> {
+        let known = self.taps.iter().find(|taps| taps.side == side);
         if let Some(known) = known {
             return Arc::clone(known);
         }
-        let made = Arc::new(Taps::new(from, to));
+        let made = Arc::new(Taps::new(side));
         if self.taps.len() >= TAPS_MAX {
             self.taps.remove(0);
         }
@@ -60,23 +58,26 @@ impl Scratch {
     }
 }
 
-/// Pixels of a tile, in vectors: their columns are whole pairs of squares.
+/// Bytes of a tile's new rows, in vectors' lanes: whole pixels of three bytes, and whole pairs of squares.
+const TILE: usize = 6;
 const PAIR: usize = 2;
 
-impl Resize<'_> {
+/// Of pixels of `CHANNELS` bytes: 3 or 1.
+impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
     /// Writes the new picture.
     #[inline(always)]
     pub fn run<L: Lanes>(&self, lanes: L, scratch: &mut Scratch, to: &mut [u8]) {
         let (width, height) = (self.across.starts.len(), self.down.starts.len());
         let square = L::COUNT * L::COUNT;
-        scratch.columns.resize(3 * PAIR * square, 0);
-        scratch.rows.resize(3 * PAIR * square, 0);
+        let tile = TILE * L::COUNT / CHANNELS;
+        scratch.columns.resize(TILE * square, 0);
+        scratch.rows.resize(TILE * square, 0);
         for top in (0..height).step_by(L::COUNT) {
             let tall = L::COUNT.min(height - top);
-            for left in (0..width).step_by(PAIR * L::COUNT) {
-                let wide = (PAIR * L::COUNT).min(width - left);
-                let first = 3 * self.across.starts[left];
-                let last = 3 * (self.across.starts[left + wide - 1] + self.across.count);
+            for left in (0..width).step_by(tile) {
+                let wide = tile.min(width - left);
+                let first = CHANNELS * self.across.starts[left];
+                let last = CHANNELS * (self.across.starts[left + wide - 1] + self.across.count);
                 let squares = (last - first).div_ceil(L::COUNT);
                 // Never made shorter, so that nothing is filled with zeros again and again.
                 if scratch.squares.len() < squares * square {
@@ -84,7 +85,7 @@ impl Resize<'_> {
                 }
                 for row in 0..tall {
                     let is_last = row + 1 == tall;
-                    lanes.fetch(&to[3 * ((top + row) * width + left)..][..3 * wide]);
+                    lanes.fetch(&to[CHANNELS * ((top + row) * width + left)..][..CHANNELS * wide]);
                     self.fetch_next(lanes, top + row, is_last, last, squares * L::COUNT);
                     let mut number = 0;
                     while number < squares {
@@ -103,20 +104,27 @@ impl Resize<'_> {
                     lanes.transpose_here(square);
                 }
                 for x in 0..wide {
-                    let to = &mut scratch.columns[3 * x * L::COUNT..];
+                    let to = &mut scratch.columns[CHANNELS * x * L::COUNT..];
                     self.pixels_of(lanes, left + x, first, &scratch.squares, to);
                 }
                 let columns = scratch.columns.chunks_exact(PAIR * square);
                 for (number, columns) in columns.enumerate() {
                     let rows = &mut scratch.rows[number * PAIR * L::COUNT..];
-                    lanes.transpose_bytes(columns, rows, 3 * PAIR * L::COUNT);
+                    lanes.transpose_bytes(columns, rows, TILE * L::COUNT);
                 }
                 for row in 0..tall {
-                    let rows = &scratch.rows[row * 3 * PAIR * L::COUNT..];
-                    put(lanes, rows, &mut to[3 * ((top + row) * width + left)..][..3 * wide]);
+                    let rows = &scratch.rows[row * TILE * L::COUNT..];
+                    let to = &mut to[CHANNELS * ((top + row) * width + left)..];
+                    put(lanes, rows, &mut to[..CHANNELS * wide]);
                 }
             }
         }
+    }
+
+    /// Bytes of an old row.
+    #[inline(always)]
+    fn row(&self) -> usize {
+        CHANNELS * self.across.side.from
     }
 
     /// Fetches, for the next tile, the old rows from this new row's first to the next one's, and of the last new row all: down a tile,
@@ -126,7 +134,7 @@ impl Resize<'_> {
         let start = self.down.starts[row];
         let next = if is_last { start + self.down.count } else { self.down.starts[row + 1] };
         for old in start..next {
-            let begin = old * self.row + at;
+            let begin = old * self.row() + at;
             if let Some(bytes) = self.from.get(begin..begin + bytes) {
                 lanes.fetch(bytes);
             }
@@ -146,8 +154,8 @@ impl Resize<'_> {
         let (start, weights) = self.down.of(row);
         let mut sums = [lanes.splat(0); VECTORS];
         let bytes = VECTORS * L::COUNT;
-        let mut begin = start * self.row + at;
-        if begin + (weights.len() - 1) * self.row + bytes > self.from.len() {
+        let mut begin = start * self.row() + at;
+        if begin + (weights.len() - 1) * self.row() + bytes > self.from.len() {
             // The end of the last rows: what lies beyond is weighed with nothing.
             for weight in weights {
                 let mut padded = [0; VECTORS_MAX * LANES_MAX];
@@ -155,12 +163,12 @@ impl Resize<'_> {
                 let rest = &rest[..rest.len().min(bytes)];
                 padded[..rest.len()].copy_from_slice(rest);
                 weigh(lanes, &padded[..bytes], *weight, &mut sums);
-                begin += self.row;
+                begin += self.row();
             }
         } else {
             for weight in weights {
                 weigh(lanes, &self.from[begin..begin + bytes], *weight, &mut sums);
-                begin += self.row;
+                begin += self.row();
             }
         }
         let to = &mut to[..(VECTORS - 1) * L::COUNT * L::COUNT + L::COUNT];
@@ -170,7 +178,7 @@ impl Resize<'_> {
         VECTORS
     }
 
-    /// A new pixel of all rows: three columns of levels.
+    /// A new pixel of all rows: a column of levels for each of its bytes.
     #[inline(always)]
     fn pixels_of<L: Lanes>(
         &self,
@@ -181,18 +189,18 @@ impl Resize<'_> {
         to: &mut [i16],
     ) {
         let (start, weights) = self.across.of(x);
-        let mut sums = [lanes.splat(0); 3];
-        let mut rest = &columns[(3 * start - first) * L::COUNT..];
+        let mut sums = [lanes.splat(0); CHANNELS];
+        let mut rest = &columns[(CHANNELS * start - first) * L::COUNT..];
         for weight in weights {
             let weight = lanes.splat(*weight);
-            let (pixel, others) = rest.split_at(3 * L::COUNT);
+            let (pixel, others) = rest.split_at(CHANNELS * L::COUNT);
             rest = others;
-            for channel in 0..3 {
+            for channel in 0..CHANNELS {
                 let column = lanes.load(&pixel[channel * L::COUNT..]);
                 sums[channel] = lanes.add(sums[channel], lanes.multiply_high(column, weight));
             }
         }
-        for channel in 0..3 {
+        for channel in 0..CHANNELS {
             let level = lanes.multiply_high(sums[channel], lanes.splat(1 << 8));
             lanes.store(lanes.min(level, lanes.splat(255)), &mut to[channel * L::COUNT..]);
         }
@@ -217,7 +225,7 @@ fn weigh<L: Lanes, const VECTORS: usize>(
 /// A row of the tile, as many bytes as there is room for.
 #[inline(always)]
 fn put<L: Lanes>(lanes: L, row: &[u8], to: &mut [u8]) {
-    let (row, vector) = (&row[..3 * PAIR * L::COUNT], 2 * L::COUNT);
+    let (row, vector) = (&row[..TILE * L::COUNT], 2 * L::COUNT);
     if to.len() < row.len() {
         to.copy_from_slice(&row[..to.len()]);
         return;
