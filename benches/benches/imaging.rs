@@ -267,26 +267,40 @@ fn pipeline(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pipeline 12MP jpeg");
     group.sample_size(10).throughput(throughput(4_000, 3_000));
     const LADDER: &[u32] = &[160, 320, 640, 1_080, 2_048];
-    let ladders: [(&str, &[u32], _); 4] = [
-        ("320", &[320], RenditionFormats::Jpeg),
-        ("1080", &[1_080], RenditionFormats::Jpeg),
-        ("whole ladder", LADDER, RenditionFormats::Jpeg),
-        ("whole ladder, WebP too", LADDER, RenditionFormats::JpegWebp),
-    ];
-    for (name, widths, formats) in ladders {
-        let request = RenderRequest {
-            bytes: &jpeg,
-            filter: look,
-            strength: 100,
-            watermark: Watermark::Corner,
-            widths,
-            formats,
-            limits: Limits::default(),
-            effort: Effort::default(),
-        };
+    let finished = RenderRequest {
+        bytes: &jpeg,
+        filter: look,
+        strength: 100,
+        watermark: Watermark::Corner,
+        widths: LADDER,
+        formats: RenditionFormats::Jpeg,
+        limits: Limits::default(),
+        effort: Effort::default(),
+    };
+    let unchanged =
+        RenderRequest { filter: filters::ORIGINAL, watermark: Watermark::None, ..finished };
+    let turned = turned(&jpeg);
+    for (name, request) in [
+        ("320", RenderRequest { widths: &[320], ..finished }),
+        ("1080", RenderRequest { widths: &[1_080], ..finished }),
+        ("whole ladder", finished),
+        (
+            "whole ladder, WebP too",
+            RenderRequest { formats: RenditionFormats::JpegWebp, ..finished },
+        ),
+        ("whole ladder, neither look nor mark", unchanged),
+        ("whole ladder, of a camera held upright", RenderRequest { bytes: &turned, ..finished }),
+    ] {
         group.bench_function(name, |bencher| bencher.iter(|| render(black_box(&request))));
     }
     group.finish();
+}
+
+/// The JPEG, to be turned by a quarter: with an EXIF block that holds nothing else.
+fn turned(jpeg: &[u8]) -> Vec<u8> {
+    let (start, rest) = jpeg.split_at(2);
+    let block = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    [start, &[0xFF, 0xE1, 0, block.len() as u8 + 2], block, rest].concat()
 }
 
 criterion_group!(own, kernels, spatial, stages, stages_by_set, pipeline);
