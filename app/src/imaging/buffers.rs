@@ -12,7 +12,7 @@ use super::resize::Scratch;
 
 /// As many pictures at once as a small server renders; what is beyond is made and dropped.
 const WORKBENCHES_MAX: usize = 4;
-/// A 16-megapixel photo at full size and the widest rendition twice; what rarer giants take goes back to the system.
+/// A 16-megapixel photo at full size in RGB (in planes it is half of that) and the widest rendition twice; what rarer giants take goes back to the system.
 const KEPT_BYTES_MAX: usize = 72 << 20;
 /// A resize takes some tens of KB, but for strips that are shrunk to almost nothing; what those take goes back as well.
 const SCRATCH_BYTES_MAX: usize = 256 << 10;

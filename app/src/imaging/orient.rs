@@ -1,6 +1,6 @@
 //! The eight ways a camera may have been held (EXIF orientation), and turning pixels upright.
 //!
-//! The pipeline turns the widest rendition instead of the large original, and planes instead of RGB: the work shrinks with the picture. By tiles,
+//! The pipeline turns the widest rendition instead of the large original, and planes instead of RGB where it has them: the work shrinks with the picture. By tiles,
 //! since a column of a picture is a cache line for each pixel.
 
 use fearless_simd::Level;
@@ -40,13 +40,6 @@ pub struct Mirrored {
     pub across: bool,
     /// Its lower side comes first.
     pub down: bool,
-}
-
-impl Mirrored {
-    /// Whether one of the turned sides has an odd number of pixels.
-    pub fn is_odd(self, (width, height): (u32, u32)) -> bool {
-        self.across && width % 2 == 1 || self.down && height % 2 == 1
-    }
 }
 
 impl Orientation {

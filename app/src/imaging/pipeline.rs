@@ -1,7 +1,7 @@
 //! The ordered list of steps from uploaded bytes to finished renditions.
 //!
 //! One decode, of no more pixels than are needed; the ladder of sizes, each from the next larger one; every size filtered and marked by itself. A
-//! JPEG stays luma and chroma until a size is finished, and then only becomes RGB where there is a look or a mark (or a colour profile). The
+//! JPEG stays luma and chroma until a size is finished (unless it has a colour profile), and goes from there into its file if it has neither look nor mark. The
 //! filter comes after the resize: that is what a browser does with the preview, and it is the smaller picture.
 //! (Linear filters commute with resizing but for rounding; clamping ones differ where the filter clips.)
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
@@ -177,7 +177,7 @@ fn side_by_side(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Look, mark, files. What neither look nor mark changes is written as it is, without a way through RGB.
+/// Look, mark, files. Planes with chroma at half size that neither look nor mark changes are written as they are; only WebP is made of RGB then.
 fn finish(
     bench: &mut Workbench,
     request: &RenderRequest<'_>,
@@ -234,7 +234,7 @@ fn upright(
         }
         Decoded::Planar(stored) => {
             let mirrored = orientation.mirrored();
-            let small = if is_wanted && !mirrored.is_odd((width, height)) {
+            let small = if is_wanted && !stored.begins_single(mirrored) {
                 stored
             } else {
                 let small = resize::resize_planar(bench, &stored, (width, height), mirrored);

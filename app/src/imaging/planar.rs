@@ -4,6 +4,8 @@
 //! small: what is read, made smaller and kept are 1.5 bytes a pixel instead of three. `jpeg` makes such pictures (and turns them
 //! into RGB), `resize` makes smaller ones of them.
 
+use super::orient::Mirrored;
+
 /// Luma and chroma (BT.601, full range, as JFIF has them), or luma alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planar {
@@ -72,6 +74,15 @@ impl Planar {
     /// Whether chroma, if there is any, has half of luma's size in both directions, as a rendition's has in its file.
     pub fn is_halved(&self) -> bool {
         self.chroma.as_ref().is_none_or(|chroma| chroma.sampling == Sampling::HALVED)
+    }
+
+    /// Whether chroma would begin with the sample that is for a single pixel, once these sides are turned around.
+    pub fn begins_single(&self, mirrored: Mirrored) -> bool {
+        self.chroma.as_ref().is_some_and(|Chroma { sampling, .. }| {
+            let is_odd = |side: u32| side % 2 == 1 && side > 1;
+            mirrored.across && sampling.halved_across && is_odd(self.width)
+                || mirrored.down && sampling.halved_down && is_odd(self.height)
+        })
     }
 
     /// Width and samples of luma, and of chroma if there is any.

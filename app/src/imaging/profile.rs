@@ -3,7 +3,7 @@
 //! Renditions carry no profile, and browsers take such pictures for sRGB. A picture in another space (Display P3 of phones, Adobe RGB of
 //! cameras, a grey gamma) is therefore converted with its embedded ICC profile, by moxcms, after the first resize, when it is small.
 //! A profile that cannot be read, or that does not fit the picture, is passed over, as browsers do. The `pipeline` calls this between
-//! `resize` and `orient`; for CMYK, [`InksToSrgb`], `decode` does it, since the inks are gone afterwards.
+//! `orient` and `filters`; for CMYK, [`InksToSrgb`], `decode` does it, since the inks are gone afterwards.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -38,7 +38,7 @@ pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32
     out
 }
 
-/// A copy of exactly this size; of chroma there is half as much in either direction, whatever there was. Along a side of an odd number of pixels, the
+/// A copy of exactly this size; of chroma there is half as much in either direction, whatever there was, unless the size is the same. Along a side of an odd number of pixels, the
 /// sample that is for a single one is the last, or the first where `mirrored` says so: turned upright, it is the last one then.
 pub fn resize_planar(
     bench: &mut Workbench,
@@ -46,6 +46,14 @@ pub fn resize_planar(
     (width, height): (u32, u32),
     mirrored: Mirrored,
 ) -> Planar {
+    if planar.dimensions() == (width, height) && !planar.begins_single(mirrored) {
+        let sampling = planar.chroma.as_ref().map(|chroma| chroma.sampling);
+        let mut out = Planar::new((width, height), sampling, |bytes| bench.bytes(bytes));
+        for ((_, from), (_, to)) in planar.planes().zip(out.planes_mut()) {
+            to.copy_from_slice(from);
+        }
+        return out;
+    }
     let sampling = planar.chroma.as_ref().map(|_| Sampling::HALVED);
     let mut out = Planar::new((width, height), sampling, |bytes| bench.bytes(bytes));
     resize_planar_with(Level::new(), &mut bench.resizer, planar, mirrored, &mut out);
@@ -95,6 +103,8 @@ pub fn resize_planar_with(
 /// A side of chroma, whose samples stay where they are in the picture.
 fn chroma_side(luma: Side, (was_halved, is_halved, is_mirrored): (bool, bool, bool)) -> Side {
     let samples = |pixels: usize, halved: bool| if halved { pixels.div_ceil(2) } else { pixels };
+    // The sample of a single pixel is where that is.
+    let is_halved = is_halved && luma.to > 1;
     let pixels = |halved: bool| if halved { 2 } else { 1 };
     Side {
         from: samples(luma.from, was_halved),

@@ -3,7 +3,7 @@
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
 //! compares whole pictures with stored ones, `checksums` bytes; `formats` checks which files are understood; `jpeg` holds
 //! the scaled JPEG decoder against another one; `spatial` the filters that look around and `blurs` the blurs against their formulas; `resize` holds
-//! smaller copies against their formula, `planar` pictures of luma and chroma against those of RGB, `pipeline` that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
+//! smaller copies against their formula, `planar` pictures of luma and chroma against formulas and against the image crate, `pipeline` that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
 //! read as another picture; `fuzzing` runs the fuzz targets over their seeds.
 //! `UPDATE_GOLDEN=1 cargo nextest run -p photo-app --test golden` stores new pictures; look at them before committing.
 

@@ -2,11 +2,13 @@
 //! files that are written of them. Every instruction set against the others.
 
 use image::{GrayImage, RgbImage, imageops};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use photo_app::imaging::jpeg::{self, Codes, Frame, Options};
 use photo_app::imaging::kernels::instruction_sets;
 use photo_app::imaging::orient::{Mirrored, Orientation};
 use photo_app::imaging::planar::{Planar, Sampling};
-use photo_app::imaging::{encode, landscape, render, resize};
+use photo_app::imaging::{Effort, RenderRequest, encode, landscape, render, resize};
+use photo_app::model::RenditionFormats;
 
 use crate::resize::taps_apart;
 use crate::{Random, plain, test_card};
@@ -70,8 +72,14 @@ fn off(from: &GrayImage, made: &GrayImage, [across, down]: [(f64, f64); 2]) -> f
 
 #[test]
 fn smaller_planes_are_what_the_definition_says_on_every_instruction_set() {
-    let mut sizes =
-        vec![((1, 1), (1, 1)), ((301, 40), (129, 17)), ((9, 9), (9, 9)), ((640, 35), (639, 35))];
+    let mut sizes = vec![
+        ((1, 1), (1, 1)),
+        ((500, 24), (160, 1)),
+        ((3, 500), (1, 7)),
+        ((301, 40), (129, 17)),
+        ((9, 9), (9, 9)),
+        ((640, 35), (639, 35)),
+    ];
     let mut random = Random(17);
     let mut side = |most: usize| 1 + random.below(most) as u32;
     for _ in 0..10 {
@@ -97,10 +105,11 @@ fn smaller_planes_are_what_the_definition_says_on_every_instruction_set() {
                 let side = |from: u32, to: u32, was_halved: bool, is_mirrored: bool| {
                     let scale = f64::from(from) / f64::from(to);
                     // In pixels of luma first: where a sample of chroma begins that is one pixel outside.
-                    let outside = is_chroma && is_mirrored && to % 2 == 1;
+                    let is_halved = is_chroma && to > 1;
+                    let outside = is_halved && is_mirrored && to % 2 == 1;
                     let begin = if outside { -scale } else { 0.0 };
                     let (was, is) =
-                        (if was_halved { 2.0 } else { 1.0 }, if is_chroma { 2.0 } else { 1.0 });
+                        (if was_halved { 2.0 } else { 1.0 }, if is_halved { 2.0 } else { 1.0 });
                     (scale * is / was, begin / was)
                 };
                 let was = sampling.filter(|_| is_chroma);
@@ -290,14 +299,18 @@ fn what_is_written_of_planes_is_what_they_were() {
             }
             let frame = Frame::read(&first).expect("a file of ours");
             let read = jpeg::decode(&frame, 8, best, |bytes| vec![0; bytes]).expect("whole");
-            let off = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max();
+            assert_eq!(read.dimensions(), size);
+            let off = |a: &[u8], b: &[u8]| -> Option<u8> {
+                assert_eq!(a.len(), b.len());
+                a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max()
+            };
             // At quality 100 all steps are 1: what is left are the roundings of two transforms.
-            assert!(off(&planar.luma, &read.luma) <= Some(2), "{size:?}");
+            assert!(off(&planar.luma, &read.luma).is_some_and(|off| off <= 2), "{size:?}");
             let read = read.chroma.expect("colours are written in any case");
             match &planar.chroma {
                 Some(chroma) => {
-                    assert!(off(&chroma.blue, &read.blue) <= Some(2), "{size:?}");
-                    assert!(off(&chroma.red, &read.red) <= Some(2), "{size:?}");
+                    assert!(off(&chroma.blue, &read.blue).is_some_and(|off| off <= 2), "{size:?}");
+                    assert!(off(&chroma.red, &read.red).is_some_and(|off| off <= 2), "{size:?}");
                 }
                 None => assert!(read.blue.iter().chain(&read.red).all(|sample| *sample == 128)),
             }
@@ -310,8 +323,95 @@ fn a_picture_that_nothing_changes_keeps_its_chroma() {
     // 640 pixels of 640: what was read is written.
     let painted = encode::jpeg(&landscape::paint(6, 640, 427)).expect("written");
     let made = render(&plain(&painted, &[640])).expect("rendered").remove(0);
-    for (before, after) in planes(&read(&painted)).iter().zip(planes(&read(&made.jpeg))) {
+    let (before, after) = (read(&painted), read(&made.jpeg));
+    assert_eq!(before.dimensions(), after.dimensions());
+    assert!(before.is_halved() && after.chroma.is_some());
+    for (before, after) in planes(&before).iter().zip(planes(&after)) {
         let mean = mean_difference(before, &after);
         assert!(mean <= 0.02, "off by {mean}");
+    }
+}
+
+/// The scene as a JPEG of this kind.
+fn of_kind(scene: &RgbImage, kind: ColorType, sampling: SamplingFactor) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 95);
+    encoder.set_sampling_factor(sampling);
+    let grey: Vec<u8> = scene.iter().step_by(3).copied().collect();
+    let pixels = if kind == ColorType::Luma { &grey } else { scene.as_raw() };
+    encoder.encode(pixels, scene.width() as u16, scene.height() as u16, kind).expect("encoded");
+    file
+}
+
+#[test]
+fn every_kind_of_jpeg_becomes_the_same_renditions() {
+    let scene = landscape::paint(9, 401, 301);
+    let grey = RgbImage::from_fn(401, 301, |x, y| image::Rgb([scene.get_pixel(x, y).0[0]; 3]));
+    for (kind, sampling) in [
+        (ColorType::Luma, SamplingFactor::F_1_1),
+        (ColorType::Rgb, SamplingFactor::F_1_1),
+        (ColorType::Rgb, SamplingFactor::F_2_1),
+        (ColorType::Rgb, SamplingFactor::F_1_2),
+        (ColorType::Rgb, SamplingFactor::F_2_2),
+    ] {
+        let wanted = if kind == ColorType::Luma { &grey } else { &scene };
+        for (tag, orientation) in (1..).zip(ORIENTATIONS) {
+            let upright = orientation.apply(&mut Default::default(), wanted.clone());
+            let bytes = tagged(&of_kind(&scene, kind, sampling), tag);
+            // At its own size and smaller; the same size twice is the same file twice.
+            let widths = [upright.width(), 150, 150, 75];
+            let request =
+                RenderRequest { formats: RenditionFormats::JpegWebp, ..plain(&bytes, &widths) };
+            let made = render(&request).expect("rendered");
+            let what = format!("{kind:?} {sampling:?} {orientation:?}");
+            assert_eq!(made[1], made[2], "{what}");
+            let alone = render(&plain(&bytes, &widths)).expect("rendered");
+            let effort = Effort { cores: 3, cancelled: None };
+            let side_by_side = render(&RenderRequest { effort, ..request }).expect("rendered");
+            assert_eq!(made, side_by_side, "{what}");
+            for (made, alone) in made.iter().zip(&alone) {
+                assert_eq!(made.jpeg, alone.jpeg, "{what}: WebP beside it changes nothing");
+                let small =
+                    resize::resize(&mut Default::default(), &upright, made.width, made.height);
+                for file in [&made.jpeg, made.webp.as_ref().expect("asked for")] {
+                    let read = image::load_from_memory(file).expect("a picture").to_rgb8();
+                    assert_eq!(read.dimensions(), small.dimensions(), "{what}");
+                    let mean = mean_difference(&read, &small);
+                    assert!(mean <= 4.0, "{what} at {}: {mean}", made.width);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn strips_of_colour_that_are_shrunk_to_almost_nothing_keep_their_levels() {
+    for ((from, to), mirrored) in
+        [((15_985, 9), (3, 1)), ((9, 20_001), (1, 5)), ((2_900, 3), (11, 1))].into_iter().zip([
+            (true, false),
+            (false, true),
+            (false, false),
+        ])
+    {
+        let mirrored = Mirrored { across: mirrored.0, down: mirrored.1 };
+        for sampling in SAMPLINGS {
+            let flat = Planar::new(from, sampling, |bytes| vec![201; bytes]);
+            let noisy = noise(from, sampling, 8);
+            for (set, level) in instruction_sets() {
+                let small = |old: &Planar| {
+                    let halved = sampling.map(|_| Sampling::HALVED);
+                    let mut made = Planar::new(to, halved, |bytes| vec![1; bytes]);
+                    let scratch = &mut Default::default();
+                    resize::resize_planar_with(level, scratch, old, mirrored, &mut made);
+                    made
+                };
+                let what = format!("{from:?} to {to:?} of {sampling:?} with {set}");
+                assert!(small(&flat).into_planes().flatten().all(|sample| sample == 201), "{what}");
+                // The mean of thousands of samples without order is the middle.
+                for sample in small(&noisy).into_planes().flatten() {
+                    assert!(sample.abs_diff(128) <= 20, "{what}: {sample}");
+                }
+            }
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! Luma and chroma to RGB: YCbCr as JFIF defines it (BT.601, full range), or grey.
 //!
 //! All pixels of a sample of chroma get the same: renditions are written with chroma at half size again, as the mean of the same pixels, and so
-//! come out with the chroma that they had. Smoother transitions would be blurred twice (docs/decisions/jpeg-crates.md).
+//! come out with the chroma that they had. Smoother transitions would be blurred twice (docs/decisions/planes.md).
 
 use super::super::planar::{Chroma, Planar};
 use super::blocks::{Blocks, LANES_MAX};
 
 /// How much larger values are than levels: there is room for the brightest blue, 1.8 times white.
-const TIMES: i8 = 64;
+const TIMES: i8 = 1 << SHIFT;
+const SHIFT: u32 = 6;
 /// What of a colour is added to what, times 32,768; red and blue take the whole of theirs besides.
 const RED_OF_CR: i16 = 13_173;
 const GREEN_OF_CB: i16 = 11_277;
@@ -50,17 +51,18 @@ fn coloured<L: Blocks, const HALVED_ACROSS: bool>(
         for left in (0..width).step_by(2 * L::COUNT) {
             let added = if HALVED_ACROSS {
                 // The first half of a load is for these pixels.
-                let [blue, red] = [blue, red].map(|row| load(lanes, &row[left / 2..]));
-                let [blue, red] = [lanes.widen_both(blue)[0], lanes.widen_both(red)[0]];
-                let [r, g, b] =
-                    colours_of(lanes, lanes.shift_left(blue, 6), lanes.shift_left(red, 6));
+                let blue = lanes.widen_both(load(lanes, &blue[left / 2..]))[0];
+                let red = lanes.widen_both(load(lanes, &red[left / 2..]))[0];
+                let (blue, red) = (lanes.shift_left(blue, SHIFT), lanes.shift_left(red, SHIFT));
+                let [r, g, b] = colours_of(lanes, blue, red);
                 [lanes.alternate(r, r), lanes.alternate(g, g), lanes.alternate(b, b)]
             } else {
-                let [blue, red] = [blue, red].map(|row| load(lanes, &row[left..]));
-                let (blue, red) =
-                    (lanes.weigh::<TIMES, 0>(blue, blue), lanes.weigh::<TIMES, 0>(red, red));
-                let [first, second] = [0, 1].map(|half| colours_of(lanes, blue[half], red[half]));
-                [0, 1, 2].map(|channel| [first[channel], second[channel]])
+                let (blue, red) = (load(lanes, &blue[left..]), load(lanes, &red[left..]));
+                let blue = lanes.weigh::<TIMES, 0>(blue, blue);
+                let red = lanes.weigh::<TIMES, 0>(red, red);
+                let [r, g, b] = colours_of(lanes, blue[0], red[0]);
+                let [others_r, others_g, others_b] = colours_of(lanes, blue[1], red[1]);
+                [[r, others_r], [g, others_g], [b, others_b]]
             };
             for (luma, row) in luma.chunks_exact(width).zip(pixels.chunks_exact_mut(3 * width)) {
                 let luma = load(lanes, &luma[left..]);

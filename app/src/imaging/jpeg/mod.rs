@@ -62,7 +62,7 @@ pub fn decode(
     done.map(|()| planar)
 }
 
-/// Fills RGB rows without gaps, with the instructions of `level`; chroma at half size is spread by the triangle filter.
+/// Fills RGB rows without gaps, with the instructions of `level`; all pixels of a sample of chroma get its value.
 pub fn to_rgb(planar: &Planar, level: Level, pixels: &mut [u8]) {
     let (width, height) = planar.dimensions();
     assert_eq!(pixels.len(), width as usize * height as usize * 3, "the picture's own size");

@@ -1,6 +1,6 @@
 //! Rows of RGB, or of luma and chroma, to samples, a unit of sixteen rows at a time: as many pixels wide as two vectors have lanes.
 //!
-//! Samples stay in 16 bits, with more precision than bytes, and go from here into `forward` without a way through the picture's memory.
+//! Samples are in 16 bits, those of RGB with more precision than bytes, and go from here into `forward` without a way through the picture's memory.
 
 use super::super::kernels::lanes::{spread, weigh};
 use super::super::planar::Planar;
@@ -17,7 +17,7 @@ const LUMA: [i16; 3] = [2_449, 4_809, 934];
 const BLUE: [i16; 3] = [-1_382, -2_714, 4_096];
 const RED: [i16; 3] = [4_096, -3_430, -666];
 
-/// Samples around 0, [`SAMPLE`] times as large as levels. Chroma is the mean of four pixels.
+/// Samples around 0, [`SAMPLE`] times as large as levels. Chroma of RGB is the mean of four pixels.
 pub(super) struct Unit<V> {
     /// Left and right half of each row.
     pub luma: [[V; 2]; ROWS],
@@ -141,19 +141,14 @@ pub(super) fn unit_of_samples<L: Blocks>(
     (left, top): (usize, usize),
     unit: &mut Unit<L::Vector>,
 ) {
-    let middle = lanes.splat(128 * SAMPLE);
-    let sample = |bytes: &[u8]| {
-        let levels = lanes.shift_left(lanes.widen(bytes), SAMPLE.ilog2());
-        lanes.subtract(levels, middle)
-    };
     let width = planar.width as usize;
     for (y, samples) in unit.luma.iter_mut().enumerate() {
         let row = row(&planar.luma, width, left, top + y);
         if row.len() >= 2 * L::COUNT {
-            *samples = [sample(row), sample(&row[L::COUNT..])];
+            *samples = [sample(lanes, row), sample(lanes, &row[L::COUNT..])];
         } else {
             let row = padded::<1>(row);
-            *samples = [sample(&row), sample(&row[L::COUNT..])];
+            *samples = [sample(lanes, &row), sample(lanes, &row[L::COUNT..])];
         }
     }
     let Some(chroma) = &planar.chroma else {
@@ -164,11 +159,18 @@ pub(super) fn unit_of_samples<L: Blocks>(
         for (y, samples) in samples.iter_mut().enumerate() {
             let row = row(plane, width.div_ceil(2), left / 2, top / 2 + y);
             *samples = match row.len() >= L::COUNT {
-                true => sample(row),
-                false => sample(&padded::<1>(row)),
+                true => sample(lanes, row),
+                false => sample(lanes, &padded::<1>(row)),
             };
         }
     }
+}
+
+/// Levels as samples.
+#[inline(always)]
+fn sample<L: Blocks>(lanes: L, levels: &[u8]) -> L::Vector {
+    let samples = lanes.shift_left(lanes.widen(levels), SAMPLE.ilog2());
+    lanes.subtract(samples, lanes.splat(128 * SAMPLE))
 }
 
 /// A row of a plane from `left` on; beyond the last one, that one.

@@ -22,8 +22,8 @@ pub(super) struct Resize<'a, const CHANNELS: usize> {
     pub across: Arc<Taps>,
 }
 
-/// How many sides' taps are kept: both sides of a ladder of five, and of another one.
-const TAPS_MAX: usize = 20;
+/// How many sides' taps are kept: those of luma and of chroma, across and down, of a ladder of five, and of two others (some 10 KB each).
+const TAPS_MAX: usize = 60;
 
 /// Numbers of a tile, used again for the next one, and taps, which the next picture often needs again.
 #[derive(Debug, Default)]
@@ -62,6 +62,25 @@ impl Scratch {
 const TILE: usize = 6;
 const PAIR: usize = 2;
 
+/// Does the work with the number of taps as a constant where the ratio is at most 2, as from step to step of a ladder; with 0 where it is more.
+macro_rules! for_taps {
+    ($count:expr, $taps:ident => $work:expr) => {
+        for_taps!(@each $count, $taps => $work, 3 4)
+    };
+    (@each $count:expr, $taps:ident => $work:expr, $($one:literal)*) => {
+        match $count {
+            $($one => {
+                const $taps: usize = $one;
+                $work
+            })*
+            _ => {
+                const $taps: usize = 0;
+                $work
+            }
+        }
+    };
+}
+
 /// Of pixels of `CHANNELS` bytes: 3 or 1.
 impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
     /// Writes the new picture.
@@ -83,30 +102,18 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
                 if scratch.squares.len() < squares * square {
                     scratch.squares.resize(squares * square, 0);
                 }
-                for row in 0..tall {
-                    let is_last = row + 1 == tall;
-                    lanes.fetch(&to[CHANNELS * ((top + row) * width + left)..][..CHANNELS * wide]);
-                    self.fetch_next(lanes, top + row, is_last, last, squares * L::COUNT);
-                    let mut number = 0;
-                    while number < squares {
-                        let at = first + number * L::COUNT;
-                        let to = &mut scratch.squares[number * square + row * L::COUNT..];
-                        number += match squares - number {
-                            1 => self.row_of::<L, 1>(lanes, top + row, at, to),
-                            2 => self.row_of::<L, 2>(lanes, top + row, at, to),
-                            3 => self.row_of::<L, 3>(lanes, top + row, at, to),
-                            4 | 8 => self.row_of::<L, 4>(lanes, top + row, at, to),
-                            _ => self.row_of::<L, 5>(lanes, top + row, at, to),
-                        };
-                    }
-                }
+                let area = Area { top, tall, left, wide, first, squares };
+                for_taps!(self.down.count, TAPS => lanes.apart(
+                    #[inline(always)]
+                    || self.rows_of::<L, TAPS>(lanes, &area, to, &mut scratch.squares),
+                ));
                 for square in scratch.squares[..squares * square].chunks_exact_mut(square) {
                     lanes.transpose_here(square);
                 }
-                for x in 0..wide {
-                    let to = &mut scratch.columns[CHANNELS * x * L::COUNT..];
-                    self.pixels_of(lanes, left + x, first, &scratch.squares, to);
-                }
+                for_taps!(self.across.count, TAPS => lanes.apart(
+                    #[inline(always)]
+                    || self.columns_of::<L, TAPS>(lanes, &area, &scratch.squares, &mut scratch.columns),
+                ));
                 let columns = scratch.columns.chunks_exact(PAIR * square);
                 for (number, columns) in columns.enumerate() {
                     let rows = &mut scratch.rows[number * PAIR * L::COUNT..];
@@ -127,13 +134,44 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
         CHANNELS * self.across.side.from
     }
 
+    /// Down: the new rows of a tile, in squares.
+    #[inline(always)]
+    fn rows_of<L: Lanes, const TAPS: usize>(
+        &self,
+        lanes: L,
+        area: &Area,
+        to: &[u8],
+        squares: &mut [i16],
+    ) {
+        let Area { top, tall, left, wide, first, .. } = *area;
+        let (square, width) = (L::COUNT * L::COUNT, self.across.starts.len());
+        for row in 0..tall {
+            lanes.fetch(&to[CHANNELS * ((top + row) * width + left)..][..CHANNELS * wide]);
+            self.fetch_next(lanes, row, area, area.squares * L::COUNT);
+            let mut number = 0;
+            while number < area.squares {
+                let at = first + number * L::COUNT;
+                let to = &mut squares[number * square + row * L::COUNT..];
+                number += match area.squares - number {
+                    1 => self.row_of::<L, TAPS, 1>(lanes, top + row, at, to),
+                    2 => self.row_of::<L, TAPS, 2>(lanes, top + row, at, to),
+                    3 => self.row_of::<L, TAPS, 3>(lanes, top + row, at, to),
+                    4 | 8 => self.row_of::<L, TAPS, 4>(lanes, top + row, at, to),
+                    _ => self.row_of::<L, TAPS, 5>(lanes, top + row, at, to),
+                };
+            }
+        }
+    }
+
     /// Fetches, for the next tile, the old rows from this new row's first to the next one's, and of the last new row all: down a tile,
     /// processors fetch nothing in advance by themselves.
     #[inline(always)]
-    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, is_last: bool, at: usize, bytes: usize) {
-        let start = self.down.starts[row];
-        let next = if is_last { start + self.down.count } else { self.down.starts[row + 1] };
-        for old in start..next {
+    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, area: &Area, bytes: usize) {
+        let next = area.left + area.wide - 1;
+        let at = CHANNELS * (self.across.starts[next] + self.across.count);
+        let starts = &self.down.starts[area.top + row..area.top + area.tall];
+        let next = starts.get(1).copied().unwrap_or(starts[0] + self.down.count);
+        for old in starts[0]..next {
             let begin = old * self.row() + at;
             if let Some(bytes) = self.from.get(begin..begin + bytes) {
                 lanes.fetch(bytes);
@@ -144,7 +182,7 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
     /// Some vectors of a new row, whose bytes begin at `at`; each goes into a square of its own. Returns how many
     /// they are.
     #[inline(always)]
-    fn row_of<L: Lanes, const VECTORS: usize>(
+    fn row_of<L: Lanes, const TAPS: usize, const VECTORS: usize>(
         &self,
         lanes: L,
         row: usize,
@@ -152,6 +190,7 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
         to: &mut [i16],
     ) -> usize {
         let (start, weights) = self.down.of(row);
+        let weights = known::<TAPS>(weights);
         let mut sums = [lanes.splat(0); VECTORS];
         let bytes = VECTORS * L::COUNT;
         let mut begin = start * self.row() + at;
@@ -178,33 +217,55 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
         VECTORS
     }
 
-    /// A new pixel of all rows: a column of levels for each of its bytes.
+    /// Across: the new pixels of a tile, a column of levels for each of their bytes.
     #[inline(always)]
-    fn pixels_of<L: Lanes>(
+    fn columns_of<L: Lanes, const TAPS: usize>(
         &self,
         lanes: L,
-        x: usize,
-        first: usize,
-        columns: &[i16],
+        area: &Area,
+        squares: &[i16],
         to: &mut [i16],
     ) {
-        let (start, weights) = self.across.of(x);
-        let mut sums = [lanes.splat(0); CHANNELS];
-        let mut rest = &columns[(CHANNELS * start - first) * L::COUNT..];
-        for weight in weights {
-            let weight = lanes.splat(*weight);
-            let (pixel, others) = rest.split_at(CHANNELS * L::COUNT);
-            rest = others;
+        let (column, count) = (CHANNELS * L::COUNT, self.across.count);
+        let starts = self.across.starts[area.left..area.left + area.wide].iter();
+        let weights = self.across.weights[area.left * count..].chunks_exact(count);
+        for ((start, weights), to) in starts.zip(weights).zip(to.chunks_exact_mut(column)) {
+            let weights = known::<TAPS>(weights);
+            let from = &squares[(CHANNELS * start - area.first) * L::COUNT..];
+            let from = &from[..weights.len() * column];
+            let mut sums = [lanes.splat(0); CHANNELS];
+            for (weight, pixel) in weights.iter().zip(from.chunks_exact(column)) {
+                let weight = lanes.splat(*weight);
+                for channel in 0..CHANNELS {
+                    let column = lanes.load(&pixel[channel * L::COUNT..]);
+                    sums[channel] = lanes.add(sums[channel], lanes.multiply_high(column, weight));
+                }
+            }
             for channel in 0..CHANNELS {
-                let column = lanes.load(&pixel[channel * L::COUNT..]);
-                sums[channel] = lanes.add(sums[channel], lanes.multiply_high(column, weight));
+                let level = lanes.multiply_high(sums[channel], lanes.splat(1 << 8));
+                lanes.store(lanes.min(level, lanes.splat(255)), &mut to[channel * L::COUNT..]);
             }
         }
-        for channel in 0..CHANNELS {
-            let level = lanes.multiply_high(sums[channel], lanes.splat(1 << 8));
-            lanes.store(lanes.min(level, lanes.splat(255)), &mut to[channel * L::COUNT..]);
-        }
     }
+}
+
+/// A tile.
+struct Area {
+    /// Its new rows.
+    top: usize,
+    tall: usize,
+    /// Its new pixels of a row.
+    left: usize,
+    wide: usize,
+    /// The first byte that it needs of an old row, and as how many squares.
+    first: usize,
+    squares: usize,
+}
+
+/// As many weights as a constant says, or any number where it is zero.
+#[inline(always)]
+fn known<const TAPS: usize>(weights: &[i16]) -> &[i16] {
+    if TAPS == 0 { weights } else { &weights[..TAPS] }
 }
 
 /// Adds the weighed bytes to the sums.
