@@ -133,9 +133,22 @@ fn padded<const CHANNELS: usize>(row: &[u8]) -> [u8; ROW_BYTES_MAX] {
     padded
 }
 
-/// [`Colours::unit`] of samples that need not be made any more.
-#[inline(always)]
+/// [`Colours::unit`] of samples that need not be made any more. Not inlined: in the loop of the writer it would slow the other down.
+#[inline(never)]
 pub(super) fn unit_of_samples<L: Blocks>(
+    lanes: L,
+    planar: &Planar,
+    corner: (usize, usize),
+    unit: &mut Unit<L::Vector>,
+) {
+    lanes.apart(
+        #[inline(always)]
+        || fill(lanes, planar, corner, unit),
+    );
+}
+
+#[inline(always)]
+fn fill<L: Blocks>(
     lanes: L,
     planar: &Planar,
     (left, top): (usize, usize),

@@ -141,10 +141,9 @@ impl<V: Copy> Picture<'_, V> {
             for left in (0..self.width).step_by(2 * L::COUNT) {
                 match self.source {
                     Source::Rgb(rgb) => self.colours.unit(lanes, rgb, (left, top), &mut unit),
-                    Source::Planar(planar) => lanes.apart(
-                        #[inline(always)]
-                        || unit_of_samples(lanes, planar, (left, top), &mut unit),
-                    ),
+                    Source::Planar(planar) => {
+                        unit_of_samples(lanes, planar, (left, top), &mut unit);
+                    }
                 }
                 self.blocks(lanes, &unit, &mut blocks);
                 let mcus = (self.width - left).div_ceil(16).min(L::COUNT / 8);
