@@ -43,7 +43,7 @@ pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>, ImagingError> {
     })
 }
 
-/// [`jpeg`] of a picture that has never been RGB and whose chroma [is halved](Planar::is_halved).
+/// [`jpeg()`] of a picture that has never been RGB and whose chroma [is halved](Planar::is_halved).
 pub fn planar_jpeg(planar: &Planar) -> Result<Vec<u8>, ImagingError> {
     written(planar.dimensions(), |options, out| {
         jpeg::encode_planar(planar, options, Level::new(), out)
