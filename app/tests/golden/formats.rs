@@ -142,7 +142,7 @@ fn deep_grey_and_transparent_pngs_become_rgb_on_white() {
 }
 
 /// A TIFF block that holds nothing but the orientation.
-fn exif(orientation: u8) -> Vec<u8> {
+pub fn exif(orientation: u8) -> Vec<u8> {
     let mut block = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
     block.extend([orientation, 0, 0, 0, 0, 0, 0]);
     block

@@ -28,9 +28,9 @@ fn waves(width: u32, height: u32) -> Vec<u8> {
 }
 
 /// Levels of 255.
-fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
-    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-    sum as f64 / a.as_raw().len() as f64
+pub fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
+    let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.len() as f64
 }
 
 struct Kind {

@@ -10,6 +10,8 @@ use photo_app::imaging::planar::{Planar, Sampling};
 use photo_app::imaging::{Effort, RenderRequest, encode, landscape, render, resize};
 use photo_app::model::RenditionFormats;
 
+use crate::formats::exif;
+use crate::jpeg::mean_difference;
 use crate::resize::taps_apart;
 use crate::{Random, plain, test_card};
 
@@ -193,16 +195,11 @@ fn read(file: &[u8]) -> Planar {
     jpeg::decode(&frame, 8, level, |bytes| vec![0; bytes]).expect("whole")
 }
 
-fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
-    let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-    sum as f64 / a.len() as f64
-}
-
 /// The file, with an EXIF block that says how the camera was held.
 fn tagged(file: &[u8], tag: u8) -> Vec<u8> {
-    let mut tagged = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, 34];
-    tagged.extend(b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0");
-    tagged.extend([tag, 0, 0, 0, 0, 0, 0, 0]);
+    let block = [b"Exif\0\0", &exif(tag)[..]].concat();
+    let mut tagged = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, block.len() as u8 + 2];
+    tagged.extend(block);
     tagged.extend(&file[2..]);
     tagged
 }
