@@ -224,9 +224,10 @@ fn upright(
     let orientation = probe.orientation;
     let (width, height) = orientation.stored(size);
     let stored = decode::decode_for(bench, request.bytes, probe, &request.limits, width)?;
-    let is_wanted = stored.dimensions() == (width, height);
     let upright = match stored {
-        Decoded::Rgb(stored) if is_wanted => Decoded::Rgb(orientation.apply(bench, stored)),
+        Decoded::Rgb(stored) if stored.dimensions() == (width, height) => {
+            Decoded::Rgb(orientation.apply(bench, stored))
+        }
         Decoded::Rgb(stored) => {
             let small = resize::resize(bench, &stored, width, height);
             bench.recycle(stored);
@@ -234,7 +235,7 @@ fn upright(
         }
         Decoded::Planar(stored) => {
             let mirrored = orientation.mirrored();
-            let small = if is_wanted && !stored.begins_single(mirrored) {
+            let small = if stored.is_ready((width, height), mirrored) {
                 stored
             } else {
                 let small = resize::resize_planar(bench, &stored, (width, height), mirrored);

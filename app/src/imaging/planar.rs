@@ -45,9 +45,14 @@ impl Sampling {
 
     /// Width and height of chroma for so many pixels of luma.
     pub fn chroma_size(self, width: u32, height: u32) -> (u32, u32) {
-        let side = |luma: u32, is_halved: bool| if is_halved { luma.div_ceil(2) } else { luma };
+        let side = |luma: u32, is_halved: bool| samples(luma as usize, is_halved) as u32;
         (side(width, self.halved_across), side(height, self.halved_down))
     }
+}
+
+/// Samples of chroma along so many pixels: the last of an odd number has one of its own.
+pub(super) fn samples(pixels: usize, is_halved: bool) -> usize {
+    if is_halved { pixels.div_ceil(2) } else { pixels }
 }
 
 impl Planar {
@@ -76,13 +81,14 @@ impl Planar {
         self.chroma.as_ref().is_none_or(|chroma| chroma.sampling == Sampling::HALVED)
     }
 
-    /// Whether chroma would begin with the sample that is for a single pixel, once these sides are turned around.
-    pub fn begins_single(&self, mirrored: Mirrored) -> bool {
-        self.chroma.as_ref().is_some_and(|Chroma { sampling, .. }| {
+    /// Whether it has this size, and chroma will not begin with the sample that is for a single pixel once these sides are turned around.
+    pub fn is_ready(&self, size: (u32, u32), mirrored: Mirrored) -> bool {
+        let begins_single = |Chroma { sampling, .. }: &Chroma| {
             let is_odd = |side: u32| side % 2 == 1 && side > 1;
             mirrored.across && sampling.halved_across && is_odd(self.width)
                 || mirrored.down && sampling.halved_down && is_odd(self.height)
-        })
+        };
+        self.dimensions() == size && !self.chroma.as_ref().is_some_and(begins_single)
     }
 
     /// Width and samples of luma, and of chroma if there is any.

@@ -16,7 +16,7 @@ use self::taps::Side;
 use super::buffers::Workbench;
 use super::lanes::with_lanes;
 use super::orient::Mirrored;
-use super::planar::{Planar, Sampling};
+use super::planar::{Planar, Sampling, samples};
 
 /// The size of a rendition `width` pixels wide of a picture of this size: never wider than the picture, the height follows.
 pub fn fit(picture_width: u32, picture_height: u32, width: u32) -> (u32, u32) {
@@ -38,15 +38,16 @@ pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32
     out
 }
 
-/// A copy of exactly this size; of chroma there is half as much in either direction, whatever there was, unless the size is the same. Along a side of an odd number of pixels, the
-/// sample that is for a single one is the last, or the first where `mirrored` says so: turned upright, it is the last one then.
+/// A copy of exactly this size; of chroma there is half as much in either direction, whatever there was, unless the picture [is ready](Planar::is_ready).
+/// Along a side of an odd number of pixels, the sample that is for a single one is the last, or the first where `mirrored` says so: turned
+/// upright, it is the last one then.
 pub fn resize_planar(
     bench: &mut Workbench,
     planar: &Planar,
     (width, height): (u32, u32),
     mirrored: Mirrored,
 ) -> Planar {
-    if planar.dimensions() == (width, height) && !planar.begins_single(mirrored) {
+    if planar.is_ready((width, height), mirrored) {
         let sampling = planar.chroma.as_ref().map(|chroma| chroma.sampling);
         let mut out = Planar::new((width, height), sampling, |bytes| bench.bytes(bytes));
         for ((_, from), (_, to)) in planar.planes().zip(out.planes_mut()) {
@@ -102,7 +103,6 @@ pub fn resize_planar_with(
 
 /// A side of chroma, whose samples stay where they are in the picture.
 fn chroma_side(luma: Side, (was_halved, is_halved, is_mirrored): (bool, bool, bool)) -> Side {
-    let samples = |pixels: usize, halved: bool| if halved { pixels.div_ceil(2) } else { pixels };
     // The sample of a single pixel is where that is.
     let is_halved = is_halved && luma.to > 1;
     let pixels = |halved: bool| if halved { 2 } else { 1 };

@@ -102,7 +102,7 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
                 if scratch.squares.len() < squares * square {
                     scratch.squares.resize(squares * square, 0);
                 }
-                let area = Area { top, tall, left, wide, first, squares };
+                let area = Area { top, tall, left, wide, first, last, squares };
                 for_taps!(self.down.count, TAPS => lanes.apart(
                     #[inline(always)]
                     || self.rows_of::<L, TAPS>(lanes, &area, to, &mut scratch.squares),
@@ -147,7 +147,7 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
         let (square, width) = (L::COUNT * L::COUNT, self.across.starts.len());
         for row in 0..tall {
             lanes.fetch(&to[CHANNELS * ((top + row) * width + left)..][..CHANNELS * wide]);
-            self.fetch_next(lanes, row, area, area.squares * L::COUNT);
+            self.fetch_next(lanes, row, area);
             let mut number = 0;
             while number < area.squares {
                 let at = first + number * L::COUNT;
@@ -166,13 +166,12 @@ impl<const CHANNELS: usize> Resize<'_, CHANNELS> {
     /// Fetches, for the next tile, the old rows from this new row's first to the next one's, and of the last new row all: down a tile,
     /// processors fetch nothing in advance by themselves.
     #[inline(always)]
-    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, area: &Area, bytes: usize) {
-        let next = area.left + area.wide - 1;
-        let at = CHANNELS * (self.across.starts[next] + self.across.count);
+    fn fetch_next<L: Lanes>(&self, lanes: L, row: usize, area: &Area) {
+        let bytes = area.squares * L::COUNT;
         let starts = &self.down.starts[area.top + row..area.top + area.tall];
         let next = starts.get(1).copied().unwrap_or(starts[0] + self.down.count);
         for old in starts[0]..next {
-            let begin = old * self.row() + at;
+            let begin = old * self.row() + area.last;
             if let Some(bytes) = self.from.get(begin..begin + bytes) {
                 lanes.fetch(bytes);
             }
@@ -257,8 +256,9 @@ struct Area {
     /// Its new pixels of a row.
     left: usize,
     wide: usize,
-    /// The first byte that it needs of an old row, and as how many squares.
+    /// The bytes that it needs of an old row, the last one excluded, and as how many squares.
     first: usize,
+    last: usize,
     squares: usize,
 }
 
