@@ -2,7 +2,7 @@
 #   make demo    install what is missing, build, run the four experiments quickly, write the report
 #   make test    install what is missing, run every check and every test
 #   make test-tls  the shared cache over TLS, as ElastiCache wants it (builds the app with aws-tls)
-#   make test-neon  the imaging room's tests on ARM's instructions, in an emulator
+#   make test-neon  the imaging room's golden tests on ARM's instructions, in an emulator
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150

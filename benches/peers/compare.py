@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our imaging beside Pillow, OpenCV, libvips, Pillow-SIMD and Rust crates on the same picture: `make bench-peers`.
 
-Every round gives each piece of work a turn on every side, in an order drawn anew, each side on one thread: as many calls as fill three
+One piece of work after the other. In each of its rounds every side has a turn, in an order drawn anew, on one thread: as many calls as fill three
 milliseconds, and their mean. The table has the medians and how many times faster we are than the fastest peer, with the quartiles of the
 ratio over the rounds. A peer that is not installed is left out and named.
 

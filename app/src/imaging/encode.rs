@@ -1,7 +1,7 @@
 //! Pixels to JPEG (`jpeg`: quality 85, colour at half resolution (4:2:0), baseline) and to lossy WebP (libwebp); no metadata in either.
 //!
 //! Quality 85 is where photos stop looking compressed at normal viewing distance; 4:2:0 saves about a fifth more and is not
-//! seen on photos. Baseline with the standard Huffman tables: optimised tables would save 5 to 8 % for a second pass over
+//! seen on photos. Baseline with the standard Huffman tables: optimised tables would save 2 to 8 % for a second pass over
 //! the coefficients. `docs/decisions/jpeg-crates.md` has the figures of the crates.
 
 use fearless_simd::Level;

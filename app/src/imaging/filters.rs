@@ -13,8 +13,8 @@ use super::kernels::Program;
 use super::raster::Raster;
 use super::spatial::{SpatialFilter as _, Vignette};
 
-/// Stops of the gradient that previews a vignette: straight lines between so many are within half a level of the curve.
-const VIGNETTE_STOPS: u32 = 24;
+/// Steps of the gradient that previews a vignette: so many straight lines are within half a level of the curve.
+const VIGNETTE_STEPS: u32 = 24;
 
 /// A named look.
 #[derive(Debug, PartialEq)]
@@ -135,8 +135,8 @@ impl Filter {
         if self.vignette == 0.0 {
             return None;
         }
-        let stops = (0..=VIGNETTE_STOPS).map(|stop| {
-            let place = f64::from(stop) / f64::from(VIGNETTE_STOPS);
+        let stops = (0..=VIGNETTE_STEPS).map(|stop| {
+            let place = f64::from(stop) / f64::from(VIGNETTE_STEPS);
             let alpha = f64::from(self.vignette) * place.powi(4);
             format!("rgb(0 0 0 / {alpha:.4}) {:.3}%", place * 100.0)
         });

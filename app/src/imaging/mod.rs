@@ -3,7 +3,8 @@
 //! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` -> `profile`
 //! (to sRGB) -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
 //! around) -> `watermark` -> `encode`; `pipeline` is the ordered list of these steps and [`render`] its front door; `buffers` lends them memory.
-//! `planar` is what a JPEG's pixels are up to the filters, `raster` what filters work on, `lanes` the vector arithmetic that they are written in. `landscape` paints the pictures that seeds and benches use.
+//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `raster` is what filters work on, `lanes` the vector arithmetic
+//! that they are written in. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
 pub mod buffers;
@@ -135,8 +136,8 @@ pub enum ImagingError {
     /// Whoever asked for it called it off.
     #[error("Making this picture was called off. Try again.")]
     Cancelled,
-    /// The encoder refused: a size that JPEG cannot hold.
-    #[error("The finished picture could not be written as JPEG: {reason}")]
+    /// The encoder refused: a side that is too long for the format.
+    #[error("The finished picture could not be written: {reason}")]
     Encoding {
         /// What the encoder said.
         reason: String,

@@ -1,8 +1,9 @@
 //! The ordered list of steps from uploaded bytes to finished renditions.
 //!
 //! One decode, of no more pixels than are needed; the ladder of sizes, each from the next larger one; every size filtered and marked by itself. A
-//! JPEG stays luma and chroma until a size is finished (unless it has a colour profile), and goes from there into its file if it has neither look nor mark. The
-//! filter comes after the resize: that is what a browser does with the preview, and it is the smaller picture.
+//! JPEG that our own reader takes stays luma and chroma until a size is finished (with a colour profile, until its widest size is made),
+//! and goes from there into its file if it has neither look nor mark and its chroma is halved in both directions. Everything else is RGB
+//! from its decoder on. The filter comes after the resize: that is what a browser does with the preview, and it is the smaller picture.
 //! (Linear filters commute with resizing but for rounding; clamping ones differ where the filter clips.)
 //! Each size gets its own watermark, drawn for it, instead of a shrunken one. CPU-bound and synchronous: `jobs` decides where it runs.
 //!

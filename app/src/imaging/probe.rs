@@ -168,7 +168,7 @@ fn is_fractional(components: &[[u8; 3]]) -> bool {
     })
 }
 
-/// The segments of a JPEG; after a scan header call [`JpegSegments::skip_scan`].
+/// The segments of a JPEG; what a scan's header is followed by, its bits, is passed over.
 pub(super) struct JpegSegments<'a> {
     bytes: &'a [u8],
     position: usize,

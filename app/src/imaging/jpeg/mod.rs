@@ -1,9 +1,10 @@
-//! JPEG both ways. Writing (`writer`, `planes`, `forward`, `symbols`) is baseline with chroma at half size. Reading goes straight to the size or a fraction of
-//! it: each 8x8 block becomes NxN pixels, for N from 1 to 8, in the DCT domain.
+//! JPEG both ways, in `blocks` of 8x8 and with the same `codes`. Writing (`writer`, `planes`, `forward`, `symbols`) is baseline with
+//! chroma at half size. Reading goes straight to the size or a fraction of it: each 8x8 block becomes NxN pixels, for N from 1 to 8, in
+//! the DCT domain.
 //!
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
-//! bits are read (`entropy`) and only the low frequencies of each block are turned into pixels (`transform`), of luma and chroma in planes of their own. Chroma stays
-//! as small as it is in the file; `colour` makes RGB of both where a filter asks for it. `frame` reads the headers and says what is
+//! bits are read (`entropy`) and only the low frequencies of each block are turned into pixels (`transform`), of luma and chroma in planes
+//! of their own. Chroma stays as small as it is in the file; `colour` makes RGB of both where a filter asks for it. `frame` reads the headers and says what is
 //! for this decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
 //! cameras and phones write. All else (progressive, CMYK, odd sampling) is [`None`], and `decode` takes zune-jpeg and the full size.
 //!

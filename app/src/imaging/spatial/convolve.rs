@@ -1,4 +1,4 @@
-//! Symmetric convolution in 16 bits: what all blurs here are made of.
+//! Symmetric convolution in 16 bits: what gaussians are made of, and the bands that box blurs share with them.
 //!
 //! Values are times 64, so that a pair of them fits 16 bits; coefficients are times 2^15 and add up to exactly that. Each product is rounded
 //! to 1/64 of a level, each coefficient to 2^-15: within 0.2 of a level for every kernel here.
