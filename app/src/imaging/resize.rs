@@ -38,8 +38,8 @@ pub fn resize(bench: &mut Workbench, picture: &RgbImage, width: u32, height: u32
     out
 }
 
-/// A copy of exactly this size; of chroma there is half as much in either direction, whatever there was, unless the picture [is ready](Planar::is_ready).
-/// Along a side of an odd number of pixels, the sample that is for a single one is the last, or the first where `mirrored` says so: turned
+/// A copy of exactly this size; of chroma there is half as much in either direction, whatever there was, unless the picture
+/// [is ready](Planar::is_ready). Along a side of an odd number of pixels, the sample that is for a single one is the last, or the first where `mirrored` says so: turned
 /// upright, it is the last one then.
 pub fn resize_planar(
     bench: &mut Workbench,

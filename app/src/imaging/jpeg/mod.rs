@@ -4,8 +4,8 @@
 //!
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
 //! bits are read (`entropy`) and only the low frequencies of each block are turned into pixels (`transform`), of luma and chroma in planes
-//! of their own. Chroma stays as small as it is in the file; `colour` makes RGB of both where a filter asks for it. `frame` reads the headers and says what is
-//! for this decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
+//! of their own. Chroma stays as small as it is in the file; `colour` makes RGB of both where a filter asks for it. `frame` reads the
+//! headers and says what is for this decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
 //! cameras and phones write. All else (progressive, CMYK, odd sampling) is [`None`], and `decode` takes zune-jpeg and the full size.
 //!
 //! The N-point inverse DCT of the first N coefficients keeps the frequencies that NxN pixels can show and drops the others, as

@@ -1,8 +1,8 @@
 //! Filters that look at where a pixel is or at what is around it: sharpen, vignette, blurs and what is made of them, grain.
 //!
 //! Unlike point filters (`kernels`) they cannot be fused with their neighbours, so each goes over the picture by itself: row by
-//! row or, to blur, in bands and strips, so that what it works on stays in the first cache. Gaussians from sigma 4 on (`pyramid`) work on halves
-//! of the picture. Every filter is written once over [`Lanes`]; [`SpatialFilter`] runs it with those of the
+//! row or, to blur, in bands and strips, so that what it works on stays in the first cache. Gaussians from sigma 4 on (`pyramid`) work on
+//! halves of the picture. Every filter is written once over [`Lanes`]; [`SpatialFilter`] runs it with those of the
 //! machine. The same with plain arrays is the readable twin: integers in a fixed order, hence the same bits everywhere, which a test
 //! holds.
 
