@@ -5,10 +5,11 @@
 #   make test-neon  the imaging room's golden tests on ARM's instructions, in an emulator
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
+#   make compare-memory  what a server holds after large uploads: one build, or two in turn
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test test-tls test-neon bench bench-peers fuzz lint setup doctor
+.PHONY: demo test test-tls test-neon bench bench-peers compare-memory fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -19,7 +20,7 @@ PEERS_FLAGS ?=
 
 .PHONY: help
 help:
-	@sed -n '2,11s/^#  //p' Makefile
+	@sed -n '2,12s/^#  //p' Makefile
 
 setup:
 	@scenarios/setup.sh demo
@@ -85,6 +86,15 @@ bench-peers:
 	 echo "bench-peers: Pillow-SIMD could not be built and is left out: it needs the headers of libjpeg, zlib and Python (Debian: libjpeg-dev zlib1g-dev python3-dev)" >&2
 	target/release/rounds paint target/tools/peers.jpg
 	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg --simd $(SIMD)/bin/python $(PEERS_FLAGS)
+
+# BEFORE and AFTER are binaries of `lightmeter`; without BEFORE this build alone. Extra words: make compare-memory MEMORY_FLAGS="--worker --limit-mb 512"
+AFTER ?= target/release/lightmeter
+MEMORY_FLAGS ?=
+compare-memory:
+	test -n "$(BEFORE)" || $(CARGO) build --release --package lightmeter
+	test -x $(PEERS)/bin/python || python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
+	$(PEERS)/bin/python benches/peers/memory.py $(BEFORE) $(AFTER) $(MEMORY_FLAGS)
 
 # Each fuzz target of app/fuzz for so many seconds, from seeds made anew; what one finds lies in app/fuzz/artifacts afterwards.
 FUZZ_SECONDS ?= 60

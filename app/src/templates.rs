@@ -148,6 +148,8 @@ pub struct UploadPage<'a> {
     pub megabytes_max: u64,
     /// The limits, in words.
     pub megapixels_max: u64,
+    /// The same for a JPEG that can be decoded at a fraction of its size.
+    pub photo_megapixels_max: u64,
     /// The limit, for the script.
     pub bytes_max: u64,
     /// Whether the script puts the picture into a slot of the object store.

@@ -4,6 +4,7 @@
 //! The format is found from the contents; names and content types sent along are not believed. What the headers promise is
 //! checked again by `decode`, which gets the accepted bytes next.
 
+use super::jpeg::Frame;
 use super::orient::Orientation;
 use super::{ImagingError, Limits};
 use crate::model::PictureFormat;
@@ -43,8 +44,17 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImagingError> {
     if width == 0 || height == 0 {
         return Err(ImagingError::damaged(format, "it has no pixels"));
     }
-    limits.check(width, height)?;
+    let stored = (width, height);
     let (width, height) = if orientation.swaps_sides() { (height, width) } else { (width, height) };
+    if let Err(refusal) = limits.check(width, height) {
+        // Few pictures get here, so that the second look at their headers costs nothing.
+        let is_streamed =
+            Frame::read(bytes).is_some_and(|frame| (frame.width, frame.height) == stored);
+        match format == PictureFormat::Jpeg && is_streamed {
+            true => limits.check_streamed(width, height)?,
+            false => return Err(refusal),
+        }
+    }
     Ok(Probe { format, width, height, orientation })
 }
 
@@ -56,7 +66,7 @@ pub fn probe_start(start: &[u8], limits: &Limits) -> Option<Result<Probe, Imagin
     }
     match probe(start, limits) {
         // What is missing may be there.
-        Err(ImagingError::Damaged { .. }) => None,
+        Err(ImagingError::Damaged { .. } | ImagingError::Incomplete { .. }) => None,
         found => Some(found),
     }
 }
@@ -110,35 +120,40 @@ fn kind_of(bytes: &[u8]) -> Result<PictureFormat, ImagingError> {
 /// Walks the segments up to the first scan. Each has a marker (FF xx) and a two-byte length that counts itself.
 fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
     let format = PictureFormat::Jpeg;
-    let cut = || ImagingError::damaged(format, "it ends within its headers");
+    let cut = || ImagingError::Incomplete { format };
+    let rare = |kind| Err(ImagingError::UnsupportedKind { format, kind });
     let mut size = None;
     // Each component's name, its factors across and down, its table.
-    let (mut components, mut is_progressive): (&[[u8; 3]], _) = (&[], false);
+    let mut components: &[[u8; 3]] = &[];
     let mut orientation = Orientation::Upright;
     let mut segments = JpegSegments { bytes, position: 2 };
     while let Some((marker, body)) = segments.next_segment() {
         match marker {
             0xC0..=0xC2 => {
                 let (body, rest) = body.split_at_checked(6).ok_or_else(cut)?;
+                if body[0] != 8 {
+                    return rare("more than 8 bits for a colour");
+                }
                 size = Some((be16(body, 3), be16(body, 1)));
-                (components, is_progressive) = (rest.as_chunks().0, marker == 0xC2);
+                components = rest.as_chunks().0;
             }
             0xC4 | 0xC8 | 0xCC => {}
-            0xC3 | 0xC5..=0xCF => {
-                let kind = if marker > 0xC8 { "arithmetic coding" } else { "lossless coding" };
-                return Err(ImagingError::UnsupportedKind { format, kind });
-            }
+            0xC3 | 0xC5..=0xC7 => return rare("lossless or hierarchical coding"),
+            0xC9..=0xCF => return rare("arithmetic coding"),
             0xE1 if body.starts_with(b"Exif\0\0") => {
                 orientation = Orientation::from_exif(&body[6..]);
             }
             0xDA => {
                 let (width, height) =
                     size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
-                let scanned = usize::from(*body.first().ok_or_else(cut)?);
-                let is_odd = !is_progressive && is_read_wrong(components, scanned);
-                if is_odd || is_fractional(components) {
-                    let kind = "a rare sampling of its colours";
-                    return Err(ImagingError::UnsupportedKind { format, kind });
+                if height == 0 && width > 0 {
+                    return rare("a height that is told only behind its pixels");
+                }
+                if is_fractional(components) {
+                    return rare("a rare sampling of its colours");
+                }
+                if !matches!(components.len(), 1 | 3 | 4) {
+                    return rare("a rare number of colours");
                 }
                 return Ok(Headers { format, width, height, orientation });
             }
@@ -148,18 +163,7 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
     Err(cut())
 }
 
-/// Whether zune-jpeg 0.5 would make another picture of a baseline JPEG than it is: where a component has more columns than the first,
-/// or where components that are not all sampled alike have scans of their own. Few encoders write either; `tests/golden/samplings.rs`
-/// tries all that there are.
-fn is_read_wrong(components: &[[u8; 3]], scanned: usize) -> bool {
-    let [[_, first, _], others @ ..] = components else { return false };
-    let wider = others.iter().any(|[_, sampling, _]| sampling >> 4 > first >> 4);
-    let sampled = components.iter().any(|[_, sampling, _]| *sampling != 0x11);
-    wider || scanned < components.len() && sampled
-}
-
-/// Whether a component has no whole fraction of the samples of the largest, such as three for four: zune-jpeg makes another picture of
-/// some of them, libjpeg refuses all.
+/// Whether a component has no whole fraction of the samples of the largest, such as three for four: libjpeg and its kin refuse these.
 fn is_fractional(components: &[[u8; 3]]) -> bool {
     [4, 0].into_iter().any(|shift| {
         let factors = components.iter().map(|[_, sampling, _]| sampling >> shift & 15);

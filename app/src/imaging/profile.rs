@@ -149,7 +149,7 @@ impl InksToSrgb {
 }
 
 /// YCbCr as JFIF defines it (BT.601, full range).
-fn ycc_to_rgb(ycc: [u8; 3]) -> [u8; 3] {
+pub(super) fn ycc_to_rgb(ycc: [u8; 3]) -> [u8; 3] {
     let [y, cb, cr] = ycc.map(f32::from);
     let (cb, cr) = (cb - 128.0, cr - 128.0);
     // `as` saturates.

@@ -6,7 +6,7 @@
 //! many at a time. In place of the picture the form may name an upload that a browser has put into a slot (`slots`): then the original is
 //! a copy made by the object store, in the same order, and the upload is removed last. Next: `jobs::renditions`.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
@@ -117,7 +117,8 @@ fn show(
         alt: &sent.alt,
         mistake: refusal.as_ref().map(|refusal| refusal.message.as_str()),
         megabytes_max: megabytes(state.config.upload_bytes_max),
-        megapixels_max: state.config.upload_pixels_max / 1_000_000,
+        megapixels_max: state.limits.pixels_max / 1_000_000,
+        photo_megapixels_max: state.limits.streamed_pixels_max / 1_000_000,
         bytes_max: state.config.upload_bytes_max,
         presigned: state.slots.is_some(),
     };
@@ -135,8 +136,9 @@ pub async fn upload(
     request: Request,
 ) -> AppResult<Response> {
     let user = account(&state, &viewer).await?;
-    let place = state.uploads.clone().acquire_owned().await;
-    let place = place.map_err(|_| AppError::Busy("uploads have stopped"))?;
+    // Without a length it may become as large as any.
+    let length = request.body().size_hint().upper().unwrap_or(u64::MAX);
+    let place = state.places.take(length.min(state.config.upload_bytes_max)).await?;
     let (mut sent, received) = receive(&state, request).await;
     // In a task of its own: a browser that goes away, or a request that is given up, leaves nothing half done.
     let work = tokio::spawn(async move {

@@ -103,8 +103,7 @@ pub async fn preview(
     let card = own_photo(&state, &viewer, photo).await?;
     let watermark = account(&state, &viewer).await?.plan == Plan::Free;
     // As an upload, it holds a picture in memory while it works.
-    let place = state.uploads.clone().acquire_owned().await;
-    let place = place.map_err(|_| AppError::Busy("previews have stopped"))?;
+    let place = state.places.take(state.config.upload_bytes_max).await?;
     let key = AssetKey::Original { photo, format: card.photo.format };
     let original = state.assets.get(&key).await?.ok_or(AppError::NotFound("this picture"))?;
     let limits = state.limits;

@@ -20,6 +20,7 @@ mod planar;
 mod resize;
 mod samplings;
 mod spatial;
+mod strangers;
 
 use image::RgbImage;
 use photo_app::imaging::{Effort, Limits, RenderRequest, Watermark, filters};
