@@ -3,7 +3,7 @@
 //! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` -> `profile`
 //! (to sRGB) -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
 //! around) -> `watermark` -> `encode`; `pipeline` is the ordered list of these steps and [`render`] its front door; `buffers` lends them memory.
-//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `raster` is what filters work on, `lanes` the vector arithmetic
+//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `png` and `webp` read theirs; `raster` is what filters work on, `lanes` the vector arithmetic
 //! that they are written in. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
@@ -19,12 +19,14 @@ pub mod lanes;
 pub mod orient;
 pub mod pipeline;
 pub mod planar;
+mod png;
 pub mod probe;
 pub mod profile;
 pub mod raster;
 pub mod resize;
 pub mod spatial;
 pub mod watermark;
+mod webp;
 
 pub use image::RgbImage;
 
@@ -86,12 +88,6 @@ pub enum ImagingError {
         /// What is special about it.
         kind: &'static str,
     },
-    /// More than one frame.
-    #[error("This {} is animated; only still pictures are accepted. Save one frame of it and try again.", name(*.format))]
-    Animated {
-        /// The format.
-        format: PictureFormat,
-    },
     /// Too many pixels.
     #[error(
         "This picture is {width} x {height} pixels; at most {megapixels_max} megapixels are accepted. Save a smaller copy and try again."
@@ -126,6 +122,12 @@ pub enum ImagingError {
         format: PictureFormat,
         /// What the decoder met.
         reason: String,
+    },
+    /// The file ends before its picture does.
+    #[error("This {} is incomplete: its end is missing. Perhaps it was not copied or downloaded to its end. Get it again from where it came from and try that.", name(*.format))]
+    Incomplete {
+        /// The format.
+        format: PictureFormat,
     },
     /// A version names a look that this build does not have.
     #[error("The look `{name}` is not known here. Choose another one.")]
