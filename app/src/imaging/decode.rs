@@ -1,24 +1,21 @@
-//! Bytes to pixels: `jpeg` for all JPEGs, the image crate for PNG and WebP.
+//! Bytes to pixels: `jpeg` for all JPEGs, `png` and `webp` for theirs.
 //!
 //! Whole or not at all: a truncated file is an error, never a picture with a grey area (a progressive JPEG that ends early, but
 //! in good order and with its end marker, is shown as far as it goes). What follows the last pixel is not looked at. Memory is bounded by the limits that
 //! were checked on the headers and are handed to the decoders again: per megapixel 1.5 MB for a baseline JPEG whose chroma has half size, as a photo's has, and 3 MB
-//! for any other, 9 MB for a progressive one or one of several scans, at most 15 MB for one in printing inks and 14 MB for a 16-bit PNG with alpha. A baseline JPEG may have more
+//! for any other and for a PNG, 9 MB for a progressive one or one of several scans, at most 15 MB for one in printing inks and 14 MB for a WebP. A baseline JPEG may have more
 //! pixels than are decoded at most: it is decoded at a fraction of its size. Transparent pictures are laid on white.
 //! `resize` gets the pixels next, still as they were stored; `orient` turns them afterwards.
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fearless_simd::Level;
-use image::codecs::png::PngDecoder;
-use image::codecs::webp::WebPDecoder;
-use image::{DynamicImage, ImageDecoder, RgbImage};
+use image::RgbImage;
 
 use super::buffers::Workbench;
 use super::planar::Planar;
 use super::profile::{InksToSrgb, ycc_to_rgb};
-use super::{ImagingError, Limits, Probe, jpeg};
+use super::{ImagingError, Limits, Probe, jpeg, png, webp};
 use crate::model::PictureFormat;
 
 /// A decoded picture, as stored.
@@ -122,8 +119,8 @@ fn decode_eighths(
     // The decoders are other people's code fed with strangers' bytes: a panic in there is a damaged picture to us. They
     // own all they touch, so nothing half-changed survives the unwinding.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
-        PictureFormat::Webp => webp(bytes, limits),
-        _ => png(bytes, limits),
+        PictureFormat::Webp => webp::decode(bench, bytes, limits),
+        _ => png::decode(bench, bytes, limits),
     }));
     let picture =
         decoded.unwrap_or_else(|_| Err(ImagingError::damaged(format, "the decoder gave up")))?;
@@ -213,23 +210,8 @@ fn share(a: u8, b: u8) -> u8 {
     ((u32::from(a) * u32::from(b) + 127) / 255) as u8
 }
 
-fn png(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), crate_limits(limits))
-        .map_err(|error| ImagingError::damaged(PictureFormat::Png, error))?;
-    dynamic(decoder, PictureFormat::Png)
-}
-
-fn webp(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes))
-        .map_err(|error| ImagingError::damaged(PictureFormat::Webp, error))?;
-    decoder
-        .set_limits(crate_limits(limits))
-        .map_err(|error| ImagingError::damaged(PictureFormat::Webp, error))?;
-    dynamic(decoder, PictureFormat::Webp)
-}
-
 /// The limits in the image crate's words: 8 bytes a pixel is its largest layout here (16-bit RGBA).
-fn crate_limits(limits: &Limits) -> image::Limits {
+pub(super) fn crate_limits(limits: &Limits) -> image::Limits {
     let mut theirs = image::Limits::default();
     theirs.max_image_width = Some(limits.side_max);
     theirs.max_image_height = Some(limits.side_max);
@@ -237,27 +219,8 @@ fn crate_limits(limits: &Limits) -> image::Limits {
     theirs
 }
 
-fn dynamic(decoder: impl ImageDecoder, format: PictureFormat) -> Result<RgbImage, ImagingError> {
-    let picture = DynamicImage::from_decoder(decoder)
-        .map_err(|error| ImagingError::damaged(format, error))?;
-    Ok(match picture {
-        DynamicImage::ImageRgb8(picture) => picture,
-        picture if picture.color().has_alpha() => on_white(picture),
-        picture => picture.into_rgb8(),
-    })
-}
-
-/// Composites on white: c * a + 255 * (1 - a), rounded. Blended on the sRGB values, as browsers do.
-fn on_white(picture: DynamicImage) -> RgbImage {
-    let picture = picture.into_rgba8();
-    let (width, height) = picture.dimensions();
-    let mut out = RgbImage::new(width, height);
-    for (to, from) in out.as_chunks_mut::<3>().0.iter_mut().zip(picture.as_chunks::<4>().0) {
-        let alpha = u32::from(from[3]);
-        for channel in 0..3 {
-            let sum = u32::from(from[channel]) * alpha + 255 * (255 - alpha);
-            to[channel] = ((sum + 127) / 255) as u8;
-        }
-    }
-    out
+/// A pixel laid on white: c * a + 255 * (1 - a), rounded. Blended on the sRGB values, as browsers do.
+pub(super) fn on_white(colour: [u8; 3], alpha: u8) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    colour.map(|level| ((u32::from(level) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }

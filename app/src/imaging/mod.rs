@@ -3,7 +3,7 @@
 //! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` -> `profile`
 //! (to sRGB) -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
 //! around) -> `watermark` -> `encode`; `pipeline` is the ordered list of these steps and [`render`] its front door; `buffers` lends them memory.
-//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `raster` is what filters work on, `lanes` the vector arithmetic
+//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `png` and `webp` read theirs; `raster` is what filters work on, `lanes` the vector arithmetic
 //! that they are written in. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
@@ -19,12 +19,14 @@ pub mod lanes;
 pub mod orient;
 pub mod pipeline;
 pub mod planar;
+mod png;
 pub mod probe;
 pub mod profile;
 pub mod raster;
 pub mod resize;
 pub mod spatial;
 pub mod watermark;
+mod webp;
 
 pub use image::RgbImage;
 
@@ -110,12 +112,6 @@ pub enum ImagingError {
         format: PictureFormat,
         /// What is special about it.
         kind: &'static str,
-    },
-    /// More than one frame.
-    #[error("This {} is animated; only still pictures are accepted. Save one frame of it and try again.", name(*.format))]
-    Animated {
-        /// The format.
-        format: PictureFormat,
     },
     /// Too many pixels.
     #[error(

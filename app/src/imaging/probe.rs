@@ -1,12 +1,12 @@
-//! Headers only: which format, how large, which way up, animated or not. Nothing is decompressed, so that a refusal costs
+//! Headers only: which format, how large, which way up. Nothing is decompressed, so that a refusal costs
 //! microseconds and no memory, whatever the file claims.
 //!
-//! The format is found from the contents; names and content types sent along are not believed. What the headers promise is
+//! Here are the formats and the headers of JPEG; `png` and `webp` read their own. The format is found from the contents; names and content types sent along are not believed. What the headers promise is
 //! checked again by `decode`, which gets the accepted bytes next.
 
 use super::jpeg::Frame;
 use super::orient::Orientation;
-use super::{ImagingError, Limits};
+use super::{ImagingError, Limits, png, webp};
 use crate::model::PictureFormat;
 
 /// What the headers say.
@@ -33,12 +33,12 @@ impl Probe {
     }
 }
 
-/// Reads the headers and refuses what would be refused later: unknown formats, animations, too many pixels.
+/// Reads the headers and refuses what would be refused later: unknown formats, rare kinds, too many pixels.
 pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImagingError> {
     let headers = match kind_of(bytes)? {
         PictureFormat::Jpeg => jpeg(bytes),
-        PictureFormat::Png => png(bytes),
-        PictureFormat::Webp => webp(bytes),
+        PictureFormat::Png => png::headers(bytes),
+        PictureFormat::Webp => webp::headers(bytes),
     }?;
     let Headers { format, width, height, orientation } = headers;
     if width == 0 || height == 0 {
@@ -74,11 +74,14 @@ pub fn probe_start(start: &[u8], limits: &Limits) -> Option<Result<Probe, Imagin
 /// No signature of a format reaches farther.
 const SIGNATURE_BYTES_MAX: usize = 12;
 
-struct Headers {
-    format: PictureFormat,
-    width: u32,
-    height: u32,
-    orientation: Orientation,
+/// What a format's own headers say.
+pub(super) struct Headers {
+    pub(super) format: PictureFormat,
+    /// Pixels, as stored.
+    pub(super) width: u32,
+    /// Pixels, as stored.
+    pub(super) height: u32,
+    pub(super) orientation: Orientation,
 }
 
 /// Signatures of formats that people do try to upload, so that the refusal can name them.
@@ -212,103 +215,22 @@ impl<'a> JpegSegments<'a> {
     }
 }
 
-/// Walks the chunks up to the first pixel data: length, type, contents, checksum.
-fn png(bytes: &[u8]) -> Result<Headers, ImagingError> {
-    let format = PictureFormat::Png;
-    let cut = || ImagingError::damaged(format, "it ends within its headers");
-    let mut size = None;
-    let mut orientation = Orientation::Upright;
-    let mut position = 8;
-    loop {
-        let head = bytes.get(position..position + 8).ok_or_else(cut)?;
-        let length = be32(head, 0) as usize;
-        let start = position + 8;
-        // Saturating: a claimed length near 2^32 must not wrap on a 32-bit machine.
-        let body = bytes.get(start..start.saturating_add(length));
-        match &head[4..8] {
-            b"IHDR" => {
-                let body = body.and_then(|body| body.get(..8)).ok_or_else(cut)?;
-                size = Some((be32(body, 0), be32(body, 4)));
-            }
-            b"acTL" => {
-                let body = body.and_then(|body| body.get(..4)).ok_or_else(cut)?;
-                if be32(body, 0) > 1 {
-                    return Err(ImagingError::Animated { format });
-                }
-            }
-            b"eXIf" => orientation = Orientation::from_exif(body.ok_or_else(cut)?),
-            b"IDAT" => {
-                let (width, height) =
-                    size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
-                return Ok(Headers { format, width, height, orientation });
-            }
-            _ => {}
-        }
-        position = start.saturating_add(length).saturating_add(4);
-    }
-}
-
-/// Walks the RIFF chunks: type, little-endian length, contents, padding to an even length.
-fn webp(bytes: &[u8]) -> Result<Headers, ImagingError> {
-    let format = PictureFormat::Webp;
-    let cut = || ImagingError::damaged(format, "it ends within its headers");
-    let mut size = None;
-    let mut orientation = Orientation::Upright;
-    let mut position = 12;
-    while let Some(head) = bytes.get(position..position + 8) {
-        let length = le32(head, 4) as usize;
-        let body = bytes.get(position + 8..).ok_or_else(cut)?;
-        match &head[..4] {
-            b"VP8X" => {
-                let body = body.get(..10).ok_or_else(cut)?;
-                if body[0] & 0x02 != 0 {
-                    return Err(ImagingError::Animated { format });
-                }
-                size = Some((le24(body, 4) + 1, le24(body, 7) + 1));
-            }
-            b"VP8 " if size.is_none() => {
-                let body = body.get(..10).ok_or_else(cut)?;
-                if body[3..6] != [0x9D, 0x01, 0x2A] {
-                    return Err(ImagingError::damaged(format, "its frame header is wrong"));
-                }
-                size = Some((le16(body, 6) & 0x3FFF, le16(body, 8) & 0x3FFF));
-            }
-            b"VP8L" if size.is_none() => {
-                let body = body.get(..5).ok_or_else(cut)?;
-                let bits = le32(body, 1);
-                size = Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1));
-            }
-            b"ANIM" | b"ANMF" => return Err(ImagingError::Animated { format }),
-            b"EXIF" => {
-                let exif = body.get(..length).ok_or_else(cut)?;
-                // Some writers keep JPEG's prefix.
-                let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
-                orientation = Orientation::from_exif(exif);
-            }
-            _ => {}
-        }
-        position = position.saturating_add(8).saturating_add(length).saturating_add(length & 1);
-    }
-    let (width, height) = size.ok_or_else(cut)?;
-    Ok(Headers { format, width, height, orientation })
-}
-
 fn be16(bytes: &[u8], at: usize) -> u32 {
     u32::from(bytes[at]) << 8 | u32::from(bytes[at + 1])
 }
 
-fn be32(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn be32(bytes: &[u8], at: usize) -> u32 {
     be16(bytes, at) << 16 | be16(bytes, at + 2)
 }
 
-fn le16(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn le16(bytes: &[u8], at: usize) -> u32 {
     u32::from(bytes[at]) | u32::from(bytes[at + 1]) << 8
 }
 
-fn le24(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn le24(bytes: &[u8], at: usize) -> u32 {
     le16(bytes, at) | u32::from(bytes[at + 2]) << 16
 }
 
-fn le32(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn le32(bytes: &[u8], at: usize) -> u32 {
     le16(bytes, at) | le16(bytes, at + 2) << 16
 }

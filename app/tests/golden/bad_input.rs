@@ -139,19 +139,6 @@ fn other_files_are_named() {
 }
 
 #[test]
-fn animations_are_refused() {
-    let still = encoded(&DynamicImage::ImageRgb8(test_card(16, 16)), ImageFormat::Png);
-    // An animation control chunk behind the header (8 + 25 bytes): three frames.
-    let mut animated = still[..33].to_vec();
-    animated.extend(b"\0\0\0\x08acTL\0\0\0\x03\0\0\0\0\0\0\0\0");
-    animated.extend(&still[33..]);
-    assert_eq!(refusal(&animated), ImagingError::Animated { format: PictureFormat::Png });
-    let mut webp = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0".to_vec();
-    webp.extend([0x02, 0, 0, 0, 15, 0, 0, 15, 0, 0]);
-    assert_eq!(refusal(&webp), ImagingError::Animated { format: PictureFormat::Webp });
-}
-
-#[test]
 fn rare_kinds_of_jpeg_are_named() {
     let jpeg = encode::jpeg(&test_card(16, 16)).expect("written");
     let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame header");

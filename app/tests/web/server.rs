@@ -1,7 +1,6 @@
 //! The server around the pages: starting, stopping, giving up, and saying so.
 
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
