@@ -40,10 +40,14 @@ def paint(folder, count):
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         width, height = SIZES[number // len(KINDS) % len(SIZES)]
-        x, y = numpy.meshgrid(numpy.linspace(0, 9 + number % 7, width), numpy.linspace(0, 7, height))
-        planes = [numpy.sin(x + channel) * numpy.cos(y * (1 + channel / 3)) * 110 + 128 for channel in range(3)]
-        pixels = numpy.stack(planes, axis=2) + source.integers(-6, 7, (height, width, 1))
-        picture = Image.fromarray(pixels.clip(0, 255).astype(numpy.uint8))
+        x = numpy.linspace(0, 9 + number % 7, width, dtype=numpy.float32)
+        y = numpy.linspace(0, 7, height, dtype=numpy.float32)
+        pixels = numpy.empty((height, width, 3), numpy.uint8)
+        grain = source.integers(0, 12, (height, width), numpy.uint8)
+        for channel in range(3):
+            plane = numpy.outer(numpy.cos(y * (1 + channel / 3)), numpy.sin(x + channel)) * 110 + 122
+            pixels[:, :, channel] = plane.astype(numpy.uint8) + grain
+        picture = Image.fromarray(pixels)
         path = os.path.join(folder, f"{number:03}.{kind}")
         if kind == "png":
             picture.save(path, "PNG", compress_level=1)
