@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::config::Config;
 use crate::error::AppResult;
-use crate::model::{Author, Plan, Progress, User};
+use crate::model::{Author, Plan, Profile, Progress, User};
 use crate::routes::health::Component;
 use crate::session::Viewer;
 
@@ -80,7 +80,7 @@ pub struct ProfilePage<'a> {
     /// Who is looking.
     pub viewer: Option<&'a Viewer>,
     /// Whose page it is.
-    pub person: &'a User,
+    pub person: &'a Profile,
     /// Their initials.
     pub avatar: Avatar,
     /// Whether the viewer follows them.

@@ -272,6 +272,8 @@ function followUpload(form, compare) {
     }
     mistake.textContent = text;
     mistake.scrollIntoView({ block: "center" });
+    // Nothing has been accepted: the drafts are those of an open form again.
+    for (const field of form.querySelectorAll("[data-draft]")) field.dispatchEvent(new Event("input"));
   };
   const showProgress = (sent) => {
     const share = sent.lengthComputable ? Math.round(100 * sent.loaded / sent.total) : 0;
@@ -299,6 +301,7 @@ function followUpload(form, compare) {
       const path = answer.responseURL ? new URL(answer.responseURL).pathname : location.pathname;
       if (path === "/login") throw new Told(LOGGED_OUT);
       if (path !== location.pathname) {
+        for (const field of form.querySelectorAll("[data-draft]")) sessionStorage.removeItem(draftKey(field));
         location.href = answer.responseURL;
         return;
       }
@@ -356,12 +359,14 @@ async function waitForPhoto(main) {
   }
 }
 
+const draftKey = (field) => `draft ${location.pathname} ${field.name}`;
+
 // What is typed into a field marked as draft is kept for this tab until its form has been accepted, so that another form of the
 // page, or a login in between, does not lose it.
 function keepDrafts() {
   const afterLogin = document.referrer && new URL(document.referrer).pathname === "/login";
   for (const field of document.querySelectorAll("[data-draft]")) {
-    const key = `draft ${location.pathname} ${field.name}`;
+    const key = draftKey(field);
     const kept = JSON.parse(sessionStorage.getItem(key) || "null");
     const unchanged = kept && kept.base === field.value;
     if (unchanged && (!kept.sent || afterLogin)) field.value = kept.value;

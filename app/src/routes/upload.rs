@@ -15,20 +15,20 @@ use axum::response::Response;
 use super::photo::{remove_assets, words_mistake};
 use super::slots::{self, Seen};
 use super::versions::{account, checked_filter, new_version, submit};
-use super::{LoggedIn, clean, see_other};
+use super::{LoggedIn, see_other};
 use crate::assets::AssetKey;
 use crate::error::{AppError, AppResult};
 use crate::imaging::{self, Probe};
+use crate::letters::clean;
 use crate::model::{Photo, PhotoId, Plan, Progress, User};
 use crate::state::AppState;
 use crate::templates::{FilterChoice, UploadPage, page_with};
+use crate::unread;
 
 /// The text fields together: caption and description at up to 4 bytes a character, and their neighbours.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Boundaries and headers of a multipart body beside its fields' contents.
 const MULTIPART_OVERHEAD_BYTES: u64 = 64 * 1024;
-/// A body over the limit is read on for this much, because a browser shows no answer before it has sent everything.
-const DRAIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// When nothing was chosen, or a file without a byte.
 pub(super) const NO_PICTURE: &str = "Choose a picture first: a JPEG, PNG or WebP file.";
@@ -220,14 +220,14 @@ async fn receive(state: &AppState, request: Request) -> (Sent, Result<(), Refusa
                 }
             }
         }
-        if drained > DRAIN_BYTES_MAX {
+        if drained > unread::BYTES_MAX {
             break;
         }
     }
     (sent, outcome)
 }
 
-/// A field's bytes; none when there are more than `limit`, the rest then being read and dropped.
+/// A field's bytes; none when there are more than `limit`, the rest then being read and dropped: the words may stand behind it.
 async fn read(
     field: &mut Field<'_>,
     limit: u64,
@@ -240,7 +240,7 @@ async fn read(
             over = true;
             bytes = Vec::new();
             *drained += chunk.len() as u64;
-            if *drained > DRAIN_BYTES_MAX {
+            if *drained > unread::BYTES_MAX {
                 break;
             }
             continue;

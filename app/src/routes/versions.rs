@@ -130,10 +130,9 @@ pub async fn preview(
     Ok((headers, jpeg).into_response())
 }
 
-/// The viewer's account; a session whose account is gone leads to the login page.
+/// The viewer's account as it is now, for whatever its plan, its password or its being there decides. The session only says who it was.
 pub async fn account(state: &AppState, viewer: &Viewer) -> AppResult<User> {
-    let user = state.store.user(viewer.id).await?;
-    user.ok_or_else(|| AppError::LoginNeeded { next: "/".to_owned() })
+    state.store.user(viewer.id).await?.ok_or(AppError::AccountGone)
 }
 
 /// A filter at a strength.
