@@ -9,7 +9,7 @@ mod seeds;
 use std::io::Cursor;
 use std::sync::{Mutex, PoisonError};
 
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageEncoder, ImageFormat, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use peak_alloc::PeakAlloc;
 use photo_app::imaging::{
