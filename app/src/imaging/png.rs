@@ -101,7 +101,7 @@ pub(super) fn decode(
         info if info.color_type == ColorType::Indexed && info.palette.is_none() => {
             return Err(ImagingError::damaged(PictureFormat::Png, "its palette is missing"));
         }
-        info if is_converted(info) => ToSrgb::described(info).and_then(|to_srgb| to_srgb.deep()),
+        info if is_converted(info) => DeepToSrgb::described(info),
         _ => None,
     };
     let mut decoder = decoder(bytes);

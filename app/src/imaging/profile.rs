@@ -53,21 +53,19 @@ impl ToSrgb {
     /// From the file's embedded profile or description; none where there is none, where it cannot be used, where it is sRGB anyway, and
     /// where `decode` has used it.
     pub fn embedded(bytes: &[u8], format: PictureFormat) -> Option<Self> {
-        // Other people's code fed with strangers' bytes, as in `decode`: a panic there means an unusable profile.
-        catch_unwind(AssertUnwindSafe(|| match format {
+        usable(|| match format {
             PictureFormat::Jpeg => {
                 let (icc, pixels) = icc::of_jpeg(bytes)?;
                 Self::from_icc(&icc, pixels)
             }
             PictureFormat::Png => png::to_srgb(bytes),
             PictureFormat::Webp => Self::of_colours(webp::profile(bytes)?),
-        }))
-        .unwrap_or(None)
+        })
     }
 
     /// From the bytes of an ICC profile of a picture in RGB; none as for [`ToSrgb::embedded`].
     pub(super) fn of_colours(icc: &[u8]) -> Option<Self> {
-        Self::from_icc(icc, Pixels::Colours)
+        usable(|| Self::from_icc(icc, Pixels::Colours))
     }
 
     /// From what the chunks of a PNG say; none as for [`ToSrgb::embedded`].
@@ -86,7 +84,8 @@ impl ToSrgb {
         let way = match (profile.color_space, pixels) {
             (DataColorSpace::Gray, Pixels::Grey) => Way::Grey(Ramp::of(&profile)?),
             (DataColorSpace::Rgb, Pixels::Grey | Pixels::Colours) => {
-                let (srgb, options) = (ColorProfile::new_srgb(), options(&profile));
+                let srgb = ColorProfile::new_srgb();
+                let options = options(&profile, &srgb);
                 let executor =
                     profile.create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, options);
                 let executor = executor.ok()?;
@@ -139,11 +138,12 @@ impl ToSrgb {
     }
 
     /// The same for samples of 16 bits; none when there is no such transform.
-    pub(super) fn deep(&self) -> Option<DeepToSrgb> {
+    fn deep(&self) -> Option<DeepToSrgb> {
         let way = match &self.0 {
             Way::Grey(ramp) => DeepWay::Grey(ramp.clone()),
             Way::Colours(profile, _) => {
-                let (srgb, options) = (ColorProfile::new_srgb(), options(profile));
+                let srgb = ColorProfile::new_srgb();
+                let options = options(profile, &srgb);
                 let executor =
                     profile.create_transform_16bit(Layout::Rgb, &srgb, Layout::Rgb, options);
                 DeepWay::Colours(executor.ok()?)
@@ -153,9 +153,16 @@ impl ToSrgb {
     }
 }
 
-/// HDR's colours are far beyond what moxcms's whole numbers hold.
-fn options(profile: &ColorProfile) -> TransformOptions {
-    TransformOptions { prefer_fixed_point: profile.cicp.is_none(), ..TransformOptions::default() }
+/// What others' code makes of strangers' bytes, as in `decode`: a panic there means an unusable profile.
+fn usable<T>(find: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(find)).unwrap_or(None)
+}
+
+/// Whole numbers hold coefficients of a matrix up to 4, which those of HDR and of wild primaries are far beyond.
+fn options(profile: &ColorProfile, srgb: &ColorProfile) -> TransformOptions {
+    let matrix = profile.transform_matrix(srgb).v;
+    let prefer_fixed_point = matrix.as_flattened().iter().all(|cell| cell.abs() <= 2.0);
+    TransformOptions { prefer_fixed_point, ..TransformOptions::default() }
 }
 
 /// [`ToSrgb`] for samples of 16 bits, with room for a row.
@@ -171,6 +178,11 @@ enum DeepWay {
 }
 
 impl DeepToSrgb {
+    /// From what the chunks of a PNG say; none as for [`ToSrgb::embedded`].
+    pub(super) fn described(info: &::png::Info<'_>) -> Option<Self> {
+        usable(|| ToSrgb::described(info)?.deep())
+    }
+
     /// From one sample a pixel, or three, to RGB of 8 bits. None when the transform fails.
     pub(super) fn row(&mut self, samples: &[u16], rgb: &mut [u8]) -> Option<()> {
         let pixels = rgb.as_chunks_mut::<3>().0;
@@ -205,8 +217,7 @@ pub struct InksToSrgb {
 impl InksToSrgb {
     /// From the JPEG's embedded profile; none where there is none for inks, or none that can be used.
     pub fn embedded(bytes: &[u8]) -> Option<Self> {
-        // As for `ToSrgb`: a panic in there means an unusable profile.
-        catch_unwind(AssertUnwindSafe(|| {
+        usable(|| {
             let (icc, pixels) = icc::of_jpeg(bytes)?;
             let profile = icc::read(&icc)?;
             if (profile.color_space, pixels) != (DataColorSpace::Cmyk, Pixels::Inks) {
@@ -217,8 +228,7 @@ impl InksToSrgb {
             // Four channels, whatever the layout calls them.
             let executor = profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options);
             Some(Self { executor: executor.ok()? })
-        }))
-        .unwrap_or(None)
+        })
     }
 
     /// Fills the picture from what is stored for its pixels, four bytes each: inks as Adobe's programs store them, 255 being none, or
