@@ -149,9 +149,11 @@ fn of_several_descriptions_the_first_that_holds_is_taken() {
     let points: &[u8] = &[1, 8, 0, 1];
     let limited: &[u8] = &[1, 8, 0, 0];
     let unknown: &[u8] = &[200, 200, 0, 1];
+    // The imaginary primaries of XYZ have no light of their own.
+    let no_light: &[u8] = &[10, 8, 0, 1];
     let plain_power = 45_455_u32.to_be_bytes();
     let (unchanged, linear) = (unchanged(COLOUR), linear(COLOUR));
-    let cases: [(&str, &[(&[u8; 4], &[u8])], _); 9] = [
+    let cases: [(&str, &[(&[u8; 4], &[u8])], _); 10] = [
         ("sRGB before a power", &[(b"gAMA", POWER), (b"sRGB", srgb)], unchanged),
         ("a profile before sRGB", &[(b"sRGB", srgb), (b"iCCP", &profile)], linear),
         ("a profile before a power", &[(b"gAMA", &plain_power), (b"iCCP", &profile)], linear),
@@ -164,6 +166,7 @@ fn of_several_descriptions_the_first_that_holds_is_taken() {
         ),
         ("linear code points", &[(b"cICP", points), (b"sRGB", srgb)], linear),
         ("code points of a television's range", &[(b"cICP", limited)], unchanged),
+        ("code points without light", &[(b"cICP", no_light)], unchanged),
         ("code points that nobody knows", &[(b"cICP", unknown), (b"gAMA", POWER)], linear),
     ];
     for (what, chunks, wanted) in cases {

@@ -57,7 +57,7 @@ pub(super) fn code_points([primaries, curve, matrix, full]: [u8; 4]) -> Option<C
     };
     let mut profile = ColorProfile::new_from_cicp(points);
     // Unknown primaries leave no colour in it.
-    if profile.green_colorant.y <= 0.0 {
+    if !is_space(&profile) {
         return None;
     }
     let (curve, peak) = match curve {
@@ -105,12 +105,14 @@ fn power(scaled: u32, chromaticities: Option<[[f32; 2]; 4]>) -> Option<ColorProf
     } else {
         profile.update_rgb_colorimetry(WHITE_POINT_D65, ColorPrimaries::BT_709);
     }
-    let is_space = profile
-        .colorant_matrix()
-        .determinant()
-        .is_some_and(|volume| volume.is_finite() && volume.abs() > 1e-6);
     set_curve(&mut profile, ToneReprCurve::Parametric(vec![100_000.0 / scaled as f32]));
-    is_space.then_some(profile)
+    is_space(&profile).then_some(profile)
+}
+
+/// Whether the primaries span a space: not where they lie on a line or have no light.
+fn is_space(profile: &ColorProfile) -> bool {
+    let volume = profile.colorant_matrix().determinant();
+    volume.is_some_and(|volume| volume.is_finite() && volume.abs() > 1e-6)
 }
 
 fn set_curve(profile: &mut ColorProfile, curve: ToneReprCurve) {
