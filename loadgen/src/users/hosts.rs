@@ -55,7 +55,7 @@ impl Hosts {
         let Some(stack) = &self.stack else { return Ok(()) };
         let client = self.client(configuration).redirect(Policy::none()).timeout(REACH_TIMEOUT);
         let given = stack.origin().ascii_serialization();
-        let told = |error| refused(HOST_OPTION, &given, unreachable(stack, &error));
+        let told = |error: reqwest::Error| refused(HOST_OPTION, &given, unreachable(stack, &error));
         let client = client.connect_timeout(REACH_TIMEOUT).build().map_err(told)?;
         let patience = Instant::now() + STARTING;
         loop {
