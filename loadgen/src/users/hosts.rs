@@ -2,7 +2,7 @@
 //! the users leave that alone, because whoever loads a stack has no right to load a stranger's server.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use goose::config::GooseConfiguration;
 use reqwest::redirect::Policy;
@@ -17,6 +17,8 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 10;
 /// How long the first connection may take, before any user begins.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a stack that does not listen yet is waited for.
+const STARTING: Duration = Duration::from_secs(2);
 /// goose's option.
 const HOST_OPTION: &str = "--host";
 
@@ -52,16 +54,19 @@ impl Hosts {
     pub(super) async fn reach(&self, configuration: &GooseConfiguration) -> Result<(), UsersError> {
         let Some(stack) = &self.stack else { return Ok(()) };
         let client = self.client(configuration).redirect(Policy::none()).timeout(REACH_TIMEOUT);
-        let asked = match client.connect_timeout(REACH_TIMEOUT).build() {
-            Ok(client) => client.get(stack.clone()).send().await.map(drop),
-            Err(error) => Err(error),
-        };
-        match asked {
-            Err(error) if error.is_connect() || error.is_builder() => {
-                let given = stack.origin().ascii_serialization();
-                Err(refused(HOST_OPTION, &given, unreachable(stack, &error)))
+        let given = stack.origin().ascii_serialization();
+        let told = |error: reqwest::Error| refused(HOST_OPTION, &given, unreachable(stack, &error));
+        let client = client.connect_timeout(REACH_TIMEOUT).build().map_err(told)?;
+        let patience = Instant::now() + STARTING;
+        loop {
+            match client.get(stack.clone()).send().await {
+                // A stack that was started a moment before may not listen yet.
+                Err(error) if is_refused(&error) && Instant::now() < patience => {
+                    tokio::time::sleep(STARTING / 10).await;
+                }
+                Err(error) if error.is_connect() => return Err(told(error)),
+                _ => return Ok(()),
             }
-            _ => Ok(()),
         }
     }
 
@@ -122,11 +127,16 @@ fn address(name: &'static str, given: &str, example: &str) -> Result<Url, UsersE
     }
 }
 
+/// Whether nobody listens there.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut of_system = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    of_system.any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 /// Why no connection came about, and what to do.
 fn unreachable(stack: &Url, error: &reqwest::Error) -> String {
-    let mut of_system = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
     let cause = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
-    if of_system.any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused) {
+    if is_refused(error) {
         "nothing listens there; start the stack first, or correct the address".to_owned()
     } else if stack.scheme() == "https" {
         format!("no secured connection ({cause}); if the stack speaks plain HTTP, use http://")
