@@ -5,10 +5,11 @@
 #   make test-neon  the imaging room's golden tests on ARM's instructions, in an emulator
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
+#   make compare-suites  the picture suites of seven libraries, by our app and by Chromium
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test test-tls test-neon bench bench-peers fuzz lint setup doctor
+.PHONY: demo test test-tls test-neon bench bench-peers compare-suites fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -19,7 +20,7 @@ PEERS_FLAGS ?=
 
 .PHONY: help
 help:
-	@sed -n '2,11s/^#  //p' Makefile
+	@sed -n '2,12s/^#  //p' Makefile
 
 setup:
 	@scenarios/setup.sh demo
@@ -85,6 +86,18 @@ bench-peers:
 	 echo "bench-peers: Pillow-SIMD could not be built and is left out: it needs the headers of libjpeg, zlib and Python (Debian: libjpeg-dev zlib1g-dev python3-dev)" >&2
 	target/release/rounds paint target/tools/peers.jpg
 	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg --simd $(SIMD)/bin/python $(PEERS_FLAGS)
+
+# What the app makes of the pictures in Debian's source packages of Pillow, libvips and others, beside what Chromium shows. The archives
+# (110 MB) stay below target/. Extra words: make compare-suites SUITES_FLAGS="--only libexif --list"
+SUITES := target/tools/suites
+SUITES_FLAGS ?=
+compare-suites:
+	@for tool in apt-get chromium; do command -v $$tool >/dev/null 2>&1 || \
+	 { echo "compare-suites: $$tool is missing: it takes a Debian with chromium (apt-get install chromium)" >&2; exit 1; }; done
+	$(CARGO) build --release --package lightmeter
+	test -x $(SUITES)/bin/python || python3 -m venv $(SUITES)
+	$(SUITES)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
+	$(SUITES)/bin/python benches/peers/suites.py target/release/lightmeter --sources target/tools/suites-sources $(SUITES_FLAGS)
 
 # Each fuzz target of app/fuzz for so many seconds, from seeds made anew; what one finds lies in app/fuzz/artifacts afterwards.
 FUZZ_SECONDS ?= 60
