@@ -46,6 +46,8 @@ BLOCK = 8  # pixels of what is compared, across and down
 BLOCK_MAX = 16  # levels of a channel's mean difference in the worst block
 COMPARED_MAX = 256  # pixels of the longer side that are compared
 QUALITY = 85  # the renditions'
+# What no sentence for people has: braces, quotes, paths of code, and the word that libraries begin with.
+LIBRARY_WORDS = re.compile(r'[{}"_]|::|[Ee]rror|Reason|expected')
 
 
 def apt(folder, *words):
@@ -261,7 +263,7 @@ FAULTS = ["crashed", "failed", "hung", "broke off", "broken"]
 
 
 def report(records, memory):
-    """Two tables: counts for each suite, and the kinds of differences."""
+    """Two tables, counts for each suite and the kinds of differences; then what people could not understand, and the memory."""
     counts = collections.defaultdict(collections.Counter)
     versions = {record["suite"]: record["version"] for record in records}
     for record in records:
@@ -280,6 +282,8 @@ def report(records, memory):
                                 if record["verdict"] not in ("same", "refused by both"))
     for (verdict, kind, explanation), number in sorted(kinds.items(), key=lambda each: (each[0][0], -each[1])):
         print(f"| {verdict} | {number} | {kind} | {explanation} |")
+    worded = sorted({record["message"] for record in records if record["app"] == "refused" and LIBRARY_WORDS.search(record["message"])})
+    print(f"\nRefusals in a library's words: {len(worded)}" + "".join(f"\n- {message}" for message in worded))
     if memory:
         print(f"\nMemory of the app: {memory[0]} MB before the first upload, {memory[1]} MB at rest after the last, {memory[2]} MB at its highest.")
 

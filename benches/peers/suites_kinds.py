@@ -30,8 +30,9 @@ def explain(record):
     if record["verdict"] == "same":
         return "", ""
     if record["verdict"] == "refused by both":
-        return record["message"].split(".")[0], "neither shows it"
+        return record["message"], "neither shows it"
     for verdicts, words, kind, explanation in KINDS:
         if record["verdict"] in verdicts and any(trait.startswith(word) for trait in record["traits"] for word in words):
             return kind, explanation
-    return f"{record['format']}: {', '.join(record['traits'])}", UNEXPLAINED
+    said = " ".join(record["message"].replace("|", "/").split())
+    return f"{record['format']} ({', '.join(record['traits'])}) {said}".strip(), UNEXPLAINED
