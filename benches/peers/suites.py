@@ -293,7 +293,8 @@ def listing(records):
     for record in sorted(records, key=lambda each: (each["verdict"], each["kind"])):
         if record["verdict"] != "same":
             about = record.get("figures") or record["message"]
-            print(f"{record['verdict']}: {record['kind']}: {record['suite']}/{record['name']}: {about}", file=sys.stderr)
+            kind = "" if record["kind"] == about else f"{record['kind']}: "
+            print(f"{record['verdict']}: {record['suite']}/{record['name']}: {kind}{about}", file=sys.stderr)
 
 
 def main():
