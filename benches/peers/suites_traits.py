@@ -179,6 +179,18 @@ def png_pixels(header, pixels, traits):
         traits.append("compressed stream without an end")
 
 
+def without_animation(data):
+    """A PNG without the chunks of an animation: the still picture that it is to decoders which know none."""
+    kept, position = [data[:8]], 8
+    while position + 8 <= len(data):
+        length, = struct.unpack_from(">I", data, position)
+        chunk = data[position:position + 12 + length]
+        if chunk[4:8] not in (b"acTL", b"fcTL", b"fdAT"):
+            kept.append(chunk)
+        position += len(chunk)
+    return b"".join(kept)
+
+
 def webp(data, traits):
     said, = struct.unpack_from("<I", data, 4)
     traits += ["shorter than it says"] * (said + 8 > len(data))
