@@ -6,10 +6,11 @@
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
 #   make compare-suites  the picture suites of seven libraries, by our app and by Chromium
+#   make compare-memory  what a server holds after large uploads: one build, or two in turn
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test test-tls test-neon bench bench-peers compare-suites fuzz lint setup doctor
+.PHONY: demo test test-tls test-neon bench bench-peers compare-suites compare-memory fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -98,6 +99,15 @@ compare-suites:
 	test -x $(SUITES)/bin/python || python3 -m venv $(SUITES)
 	$(SUITES)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
 	$(SUITES)/bin/python benches/peers/suites.py target/release/lightmeter --sources target/tools/suites-sources $(SUITES_FLAGS)
+
+# BEFORE and AFTER are binaries of `lightmeter`; without BEFORE this build alone. Extra words: make compare-memory MEMORY_FLAGS="--worker --limit-mb 512"
+AFTER ?= target/release/lightmeter
+MEMORY_FLAGS ?=
+compare-memory:
+	test -n "$(BEFORE)" || $(CARGO) build --release --package lightmeter
+	test -x $(PEERS)/bin/python || python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
+	$(PEERS)/bin/python benches/peers/memory.py $(BEFORE) $(AFTER) $(MEMORY_FLAGS)
 
 # Each fuzz target of app/fuzz for so many seconds, from seeds made anew; what one finds lies in app/fuzz/artifacts afterwards.
 FUZZ_SECONDS ?= 60

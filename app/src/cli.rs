@@ -24,6 +24,7 @@ use crate::sweep;
 
 /// Runs the role that the arguments name (the first argument is the program's name) and returns its exit code.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    crate::memory::give_large_blocks_back();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -28,6 +28,9 @@ pub enum AppError {
         /// Where to return to.
         next: String,
     },
+    /// Whoever the session names has no account any more; the answer ends the session here and leads to the login page.
+    #[error("the account of this session is gone")]
+    AccountGone,
     /// It is somebody else's.
     #[error("refused: {0}")]
     Forbidden(&'static str),
@@ -129,7 +132,7 @@ impl AppError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) | Self::Store(StoreError::Missing { .. }) => StatusCode::NOT_FOUND,
-            Self::LoginNeeded { .. } => StatusCode::SEE_OTHER,
+            Self::LoginNeeded { .. } | Self::AccountGone => StatusCode::SEE_OTHER,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -191,6 +194,12 @@ impl IntoResponse for AppError {
         if let Self::LoginNeeded { next } = &self {
             let next = crate::routes::query_escape(next);
             return Redirect::to(&format!("/login?next={next}")).into_response();
+        }
+        if let Self::AccountGone = &self {
+            // With the cookie the login page would lead back here.
+            let mut response = Redirect::to("/login?next=/").into_response();
+            response.headers_mut().insert(header::SET_COOKIE, crate::routes::no_session_cookie());
+            return response;
         }
         let status = self.status();
         let (title, message) = self.words();

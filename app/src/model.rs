@@ -1,12 +1,16 @@
 //! The words of the domain as plain types: people, photos, versions, comments, ids and cursors.
 //!
-//! Leaves out every I/O: stores persist these types (`store`), pages show them (`templates`).
+//! Leaves out every I/O: stores persist these types (`store`), pages show them (`templates`). Accounts and what is shown of them: `people`.
 //! Ids are time-ordered, so that "newest first" is "largest id first" in every store and a cursor is an id.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+mod people;
+
+pub use people::{Author, Plan, Profile, User};
 
 /// Milliseconds since 2020-01-01T00:00:00Z start the id clock: 42 bits of them last until the year 2159.
 const ID_EPOCH_UNIX_MS: u64 = 1_577_836_800_000;
@@ -135,71 +139,6 @@ impl PhotoId {
     pub fn place(self) -> u64 {
         self.0 as u64 % SHARD_PLACES
     }
-}
-
-/// What a person pays for. Free versions carry the watermark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Plan {
-    /// Versions saved under this plan carry the watermark.
-    Free,
-    /// Versions saved under this plan do not.
-    Pro,
-}
-
-impl Plan {
-    /// The word used in columns, forms and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Plan::Free => "free",
-            Plan::Pro => "pro",
-        }
-    }
-}
-
-impl FromStr for Plan {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "free" => Ok(Plan::Free),
-            "pro" => Ok(Plan::Pro),
-            other => Err(format!("`{other}` is not a plan: use free or pro")),
-        }
-    }
-}
-
-/// A person with an account, and the counts shown on the profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// The identity.
-    pub id: UserId,
-    /// The name in URLs: 3 to 30 of a-z, 0-9 and _, unique.
-    pub name: String,
-    /// The name on pages, any script, 1 to 60 characters.
-    pub display_name: String,
-    /// argon2id in PHC string form.
-    pub password_hash: String,
-    /// Free or pro.
-    pub plan: Plan,
-    /// Unix time in milliseconds.
-    pub created_at_ms: i64,
-    /// Published photos.
-    pub photo_count: i64,
-    /// People who follow this person.
-    pub follower_count: i64,
-    /// People this person follows.
-    pub following_count: i64,
-}
-
-/// The part of a person that is shown beside a photo or a comment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Author {
-    /// The identity.
-    pub id: UserId,
-    /// The name in URLs.
-    pub name: String,
-    /// The name on pages.
-    pub display_name: String,
 }
 
 /// How far a photo or a version has come.

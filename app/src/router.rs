@@ -21,9 +21,12 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::error::{AppError, Failure, log_failure};
+use crate::routes::forwarded::is_https;
+use crate::routes::origin::{is_own_origin, local_target};
+use crate::routes::validators::{self, Known};
 use crate::routes::{
-    account, assets, explore, health, home, people, photo, slots, social, static_files, upload,
-    versions,
+    account, assets, explore, health, home, people, photo, see_other, slots, social, static_files,
+    upload, versions,
 };
 use crate::state::AppState;
 use crate::telemetry::RouteInstruments;
@@ -170,22 +173,21 @@ fn finish(routes: Routes, state: &AppState) -> Router {
 }
 
 /// An address with a slash too many leads to the one without; everything else is no page.
-async fn no_page(uri: http::Uri) -> Result<Response, AppError> {
+async fn no_page(uri: http::Uri, headers: HeaderMap) -> Result<Response, AppError> {
     let trimmed = uri.path().trim_end_matches('/');
-    // Another slash at the front would make it an address of somebody else's.
-    let ours = trimmed.len() > 1 && !trimmed.starts_with("//");
-    if ours && trimmed.len() < uri.path().len() {
-        return Ok(crate::routes::see_other(trimmed));
+    let target = local_target(&headers, trimmed);
+    if trimmed.len() < uri.path().len() && target != "/" {
+        return Ok(see_other(&target));
     }
     Err(AppError::NotFound("this page"))
 }
 
 /// Gives pages a validator, so that a browser that asks again for what it has is told so with 304 and no body. Pages say `no-cache`:
-/// browsers ask each time, since likes and comments may have come. The tag is weak, for compression comes after it; CRC-32 and length
+/// browsers ask each time, since likes and comments may have come. The tag is weak, as pages are equal and not the same; CRC-32 and length
 /// cost 3 us for the longest page, and a page that changed without either changing is one in four thousand million.
 async fn revalidate(request: Request, next: Next) -> Response {
-    let asked = *request.method() == Method::GET;
-    let known = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let asked = matches!(*request.method(), Method::GET | Method::HEAD);
+    let known = Known::of(request.headers());
     let response = next.run(request).await;
     let is_page = response
         .headers()
@@ -201,11 +203,13 @@ async fn revalidate(request: Request, next: Next) -> Response {
     };
     let tag = format!("W/\"{:08x}-{:x}\"", crc32fast::hash(&bytes), bytes.len());
     let tag = HeaderValue::from_str(&tag).expect("hex digits fit a header");
-    let unchanged = known.as_ref() == Some(&tag);
-    parts.headers.insert(header::ETAG, tag);
+    let known = known.tag(&tag);
+    let unchanged = known.is_some();
+    parts.headers.insert(header::ETAG, known.unwrap_or(tag));
     if unchanged {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.insert(header::VARY, validators::VARIES);
         return Response::from_parts(parts, axum::body::Body::empty());
     }
     Response::from_parts(parts, bytes.into())
@@ -230,7 +234,7 @@ async fn observe(
     let _in_flight = observer.state.telemetry.begin();
     let request_id = request_id(&observer.state, request.headers());
     let method = request.method().clone();
-    let https = crate::routes::is_https(request.headers());
+    let https = is_https(request.headers());
     let instruments = observer.instruments(&request);
     // The path without its query: search words and cursors are nobody's business in a log.
     let path = request.uri().path().to_owned();
@@ -255,6 +259,7 @@ async fn observe(
     } else {
         tracing::debug!(?request_id, %method, path, status = status.as_u16(), duration_ms, "answered");
     }
+    validators::tell_apart(response.headers_mut());
     observer.secure(response.headers_mut(), request_id, https);
     Ok(response)
 }
@@ -330,13 +335,7 @@ fn is_cross_site_post(method: &Method, headers: &HeaderMap) -> bool {
         return !matches!(site.as_bytes(), b"same-origin" | b"none");
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let authority = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.parse::<http::Uri>().ok())
-        .and_then(|origin| origin.authority().map(|authority| authority.to_string()));
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    authority.is_none() || authority.as_deref() != host
+    !origin.to_str().is_ok_and(|origin| is_own_origin(headers, origin))
 }
 
 #[cfg(test)]

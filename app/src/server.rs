@@ -1,7 +1,8 @@
 //! The HTTP/1.1 server: accepts connections, hands them to the router, and stops without dropping what is in flight.
 //!
 //! hyper directly rather than `axum::serve`, because a slow or idle client must not hold a place for ever: the head has a
-//! time limit and connections have a number. The next stop is `router`.
+//! time limit and connections have a number. What a request's handler leaves of its body is read on by `unread`, so that answers arrive. The
+//! next stop is `router`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
+
+use crate::unread;
 
 /// Open connections; at 8 KB of buffers each this is 80 MB at most. More wait in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -92,7 +94,7 @@ fn connection(
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request)
+        unread::answer(router.clone(), request)
     });
     http.serve_connection(TokioIo::new(stream), service)
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::clock::Clock;
-use crate::model::{Author, User, UserId};
+use crate::model::{User, UserId};
 use crate::redis_client;
 
 /// The cookie's name.
@@ -26,7 +26,8 @@ pub const LIFETIME_S: i64 = 30 * 24 * 3_600;
 /// Sessions kept in the process, at about 300 bytes each; when full, expired ones go, then the oldest.
 const MEMORY_SESSIONS_MAX: usize = 100_000;
 
-/// Who is looking at the page: what a session carries, so that no page asks the store for it.
+/// Who is looking at the page: what a session carries, so that no page asks the store for it. It says who logged in then; whatever depends
+/// on the account as it is now (its plan, its being there) asks the store for the [`User`] (docs/decisions/credentials.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewer {
     /// The identity.
@@ -41,12 +42,6 @@ impl From<&User> for Viewer {
     fn from(user: &User) -> Self {
         let (name, display_name) = (user.name.clone(), user.display_name.clone());
         Self { id: user.id, name, display_name }
-    }
-}
-
-impl From<Viewer> for Author {
-    fn from(viewer: Viewer) -> Self {
-        Self { id: viewer.id, name: viewer.name, display_name: viewer.display_name }
     }
 }
 

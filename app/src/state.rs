@@ -7,7 +7,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::sync::Semaphore;
 
 use crate::assets::Assets;
 use crate::assets::local::LocalAssets;
@@ -27,6 +26,7 @@ use crate::jobs::inline::InlineQueue;
 use crate::jobs::renditions::Renderer;
 use crate::jobs::sqs::SqsQueue;
 use crate::password::{LoginAttempts, Passwords};
+use crate::places::Places;
 use crate::seed::{Manifest, SeedOptions};
 use crate::session::{CookieSessions, MemorySessions, RedisSessions, Sessions};
 use crate::store::cached::CachedStore;
@@ -40,9 +40,6 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{CountHook, Store};
 use crate::telemetry::{CountedAssets, CountedJobs, CountedSlots, Counters, Telemetry};
 
-/// Uploads in memory at once: times the largest upload this bounds what pictures may take (8 x 20 MiB = 160 MiB).
-/// Further uploads wait for a place within the request's time limit.
-pub const UPLOADS_AT_ONCE: usize = 8;
 /// Where local renditions are served.
 const LOCAL_ASSETS_PREFIX: &str = "/assets";
 
@@ -76,8 +73,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Slows down guessing.
     pub login_attempts: LoginAttempts,
-    /// Places for uploads.
-    pub uploads: Arc<Semaphore>,
+    /// Places for uploads and for the originals of previews.
+    pub places: Places,
     /// The largest picture.
     pub limits: Limits,
 }
@@ -126,7 +123,7 @@ impl AppState {
         let slots = slots.map(|slots| -> Arc<dyn Slots> {
             Arc::new(CountedSlots::new(slots, counters.clone()))
         });
-        let limits = Limits { pixels_max: config.upload_pixels_max, ..Limits::default() };
+        let limits = Limits::of(config.upload_pixels_max);
         let renderer =
             Arc::new(Renderer::new(store.clone(), assets.clone(), clock.clone(), limits));
         let mut worker = None;
@@ -156,7 +153,7 @@ impl AppState {
             telemetry,
             passwords: Passwords::default(),
             login_attempts: LoginAttempts::default(),
-            uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            places: Places::default(),
             limits,
         };
         Ok((AppState::new(state), worker))

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::config::Config;
 use crate::error::AppResult;
-use crate::model::{Author, Plan, Progress, User};
+use crate::model::{Author, Plan, Profile, Progress, User};
 use crate::routes::health::Component;
 use crate::session::Viewer;
 
@@ -80,7 +80,7 @@ pub struct ProfilePage<'a> {
     /// Who is looking.
     pub viewer: Option<&'a Viewer>,
     /// Whose page it is.
-    pub person: &'a User,
+    pub person: &'a Profile,
     /// Their initials.
     pub avatar: Avatar,
     /// Whether the viewer follows them.
@@ -148,6 +148,8 @@ pub struct UploadPage<'a> {
     pub megabytes_max: u64,
     /// The limits, in words.
     pub megapixels_max: u64,
+    /// The same for a JPEG that can be decoded at a fraction of its size.
+    pub photo_megapixels_max: u64,
     /// The limit, for the script.
     pub bytes_max: u64,
     /// Whether the script puts the picture into a slot of the object store.

@@ -123,6 +123,82 @@ function followFilters(form, preview) {
   show();
 }
 
+// How the saved picture is turned: for each EXIF orientation the canvas's a, b, c and d.
+const TURNS = [[1, 0, 0, 1], [-1, 0, 0, 1], [-1, 0, 0, -1], [1, 0, 0, -1], [0, 1, 1, 0], [0, 1, -1, 0], [0, -1, -1, 0], [0, -1, 1, 0]];
+// A preview that is painted anew is no larger than this.
+const PAINTED_MAX = 2048;
+
+// Chunks as PNG (length, type, contents, sum) or WebP (type, length, contents, padding) has them: type, start, contents, end.
+function* chunksOf(view, isPng) {
+  for (let at = isPng ? 8 : 12, end; at + 8 <= view.byteLength; at = end) {
+    const length = view.getUint32(isPng ? at : at + 4, !isPng);
+    end = at + 8 + length + (isPng ? 4 : length % 2);
+    const type = String.fromCharCode(...[0, 1, 2, 3].map((letter) => view.getUint8(at + (isPng ? 4 : 0) + letter)));
+    yield { type, at, body: at + 8, end };
+  }
+}
+
+// The orientation, from 0 on, that an EXIF block says.
+function turnOf(view, start) {
+  const tiff = view.getUint32(start) === 0x45786966 ? start + 6 : start; // "Exif" and two zeros, as in JPEG
+  const little = view.getUint16(tiff) === 0x4949;
+  const list = tiff + view.getUint32(tiff + 4, little);
+  for (let index = 0; index < view.getUint16(list, little); index++) {
+    const entry = list + 2 + 12 * index;
+    if (view.getUint16(entry, little) !== 0x0112) continue;
+    const turn = view.getUint16(entry + 8, little) - 1;
+    // A short number, as the standard has it.
+    return view.getUint16(entry + 2, little) === 3 && turn in TURNS ? turn : 0;
+  }
+  return 0;
+}
+
+// A WebP's first frame the way up that is saved: browsers play the frames, and do not ask WebP's EXIF.
+async function painted(file, turn) {
+  const frame = await createImageBitmap(file);
+  const [a, b, c, d] = TURNS[turn];
+  const scale = Math.min(1, PAINTED_MAX / Math.max(frame.width, frame.height));
+  const sides = [Math.round(frame.width * scale), Math.round(frame.height * scale)];
+  const canvas = new OffscreenCanvas(...(a === 0 ? [sides[1], sides[0]] : sides));
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.setTransform(a, b, c, d, a + c < 0 ? canvas.width : 0, b + d < 0 ? canvas.height : 0);
+  pen.drawImage(frame, 0, 0, ...sides);
+  return canvas.convertToBlob();
+}
+
+// What the saved picture will show, where a browser shows something else (docs/decisions/what-a-picture-shows.md): the still picture of an
+// animated PNG; the first frame of an animated WebP, and any WebP the right way up. The file itself in all other cases.
+async function asSaved(file) {
+  const view = new DataView(await file.arrayBuffer());
+  const starts = (...words) => words.every(([at, word]) => view.byteLength > at + 4 && view.getUint32(at) === word);
+  let animated = false;
+  if (starts([0, 0x89504e47])) {
+    const kept = [file.slice(0, 8)];
+    let still = file;
+    for (const { type, at, body, end } of chunksOf(view, true)) {
+      if (type === "acTL") animated = view.getUint32(body) > 1;
+      if (["acTL", "fcTL", "fdAT"].includes(type)) still = null;
+      else kept.push(file.slice(at, end));
+    }
+    return { blob: still || new Blob(kept, { type: "image/png" }), animated };
+  }
+  if (!starts([0, 0x52494646], [8, 0x57454250])) return { blob: file, animated };
+  let [turn, frames, flags] = [0, 0, null];
+  for (const { type, body } of chunksOf(view, false)) {
+    if (type === "VP8X") flags = body;
+    if (type === "ANMF") frames += 1;
+    if (type === "EXIF") turn = turnOf(view, body);
+  }
+  animated = frames > 1;
+  if (animated || turn > 0) return { blob: await painted(file, turn), animated };
+  // One that only says that it is animated is shown by no browser.
+  const saysSo = flags !== null && frames === 0 && view.getUint8(flags) & 2;
+  const still = saysSo && [file.slice(0, flags), new Uint8Array([view.getUint8(flags) & ~2]), file.slice(flags + 1)];
+  return { blob: still ? new Blob(still, { type: "image/webp" }) : file, animated };
+}
+
 function followUpload(form, compare) {
   const input = form.querySelector("input[type=file]");
   const drop = form.querySelector(".drop");
@@ -139,21 +215,27 @@ function followUpload(form, compare) {
     input.reportValidity();
   });
 
-  const showPicture = () => {
-    const file = input.files[0];
+  const show = (blob, animated) => {
     if (shown) URL.revokeObjectURL(shown);
-    shown = file ? URL.createObjectURL(file) : null;
+    shown = blob ? URL.createObjectURL(blob) : null;
     compare.show(shown);
+    form.querySelector(".first-frame").hidden = !animated;
+    for (const [image, src] of samples) image.src = shown || src;
+  };
+  const showPicture = async () => {
+    const file = input.files[0];
     label.textContent = file ? "Choose another picture" : "Choose a picture";
     input.setCustomValidity("");
     if (!file) {
-      for (const [image, src] of samples) image.src = src;
+      show(null, false);
       return;
     }
-    for (const [image] of samples) image.src = shown;
     const max = Number(form.dataset.bytesMax);
     input.setCustomValidity(file.size > max ? `This file is larger than ${Math.floor(max / 1048576)} MB. Choose a smaller one.` : "");
     input.reportValidity();
+    // What cannot be read so is shown as it is, or refused by the browser.
+    const saved = await asSaved(file).catch(() => ({ blob: file, animated: false }));
+    if (input.files[0] === file) show(saved.blob, saved.animated);
   };
   const take = (files) => {
     const pictures = [...files].filter((file) => file.type.startsWith("image/"));
@@ -190,6 +272,8 @@ function followUpload(form, compare) {
     }
     mistake.textContent = text;
     mistake.scrollIntoView({ block: "center" });
+    // Nothing has been accepted: the drafts are those of an open form again.
+    for (const field of form.querySelectorAll("[data-draft]")) field.dispatchEvent(new Event("input"));
   };
   const showProgress = (sent) => {
     const share = sent.lengthComputable ? Math.round(100 * sent.loaded / sent.total) : 0;
@@ -217,6 +301,7 @@ function followUpload(form, compare) {
       const path = answer.responseURL ? new URL(answer.responseURL).pathname : location.pathname;
       if (path === "/login") throw new Told(LOGGED_OUT);
       if (path !== location.pathname) {
+        for (const field of form.querySelectorAll("[data-draft]")) sessionStorage.removeItem(draftKey(field));
         location.href = answer.responseURL;
         return;
       }
@@ -274,12 +359,14 @@ async function waitForPhoto(main) {
   }
 }
 
+const draftKey = (field) => `draft ${location.pathname} ${field.name}`;
+
 // What is typed into a field marked as draft is kept for this tab until its form has been accepted, so that another form of the
 // page, or a login in between, does not lose it.
 function keepDrafts() {
   const afterLogin = document.referrer && new URL(document.referrer).pathname === "/login";
   for (const field of document.querySelectorAll("[data-draft]")) {
-    const key = `draft ${location.pathname} ${field.name}`;
+    const key = draftKey(field);
     const kept = JSON.parse(sessionStorage.getItem(key) || "null");
     const unchanged = kept && kept.base === field.value;
     if (unchanged && (!kept.sent || afterLogin)) field.value = kept.value;

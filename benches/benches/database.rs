@@ -79,6 +79,7 @@ fn reads(criterion: &mut Criterion, name: &str, bench: &Bench<'_>) {
     group.sample_size(30).measurement_time(Duration::from_secs(3));
     verb!(group, bench, "user", bench.store.user(bench.person().id));
     verb!(group, bench, "user_by_name", bench.store.user_by_name(&bench.person().name));
+    verb!(group, bench, "profile", bench.store.profile(&bench.person().name));
     verb!(group, bench, "search_users", bench.store.search_users("ma", 20));
     verb!(group, bench, "photo", bench.store.photo(bench.photo(), Some(bench.person().id)));
     verb!(group, bench, "versions", bench.store.versions(bench.photo()));

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub mod cloud;
+pub mod quantiles;
 
 /// The version of `run.json`.
 pub const RUN_SCHEMA: &str = "lightmeter/run/1";

@@ -7,11 +7,12 @@
 use std::fmt;
 
 use loadgen::record::RunRecord;
-use loadgen::record_io::Trial;
+use loadgen::record_io::{Damaged, Trial, Trials};
 
-use crate::findings::analyse;
+use crate::findings::analyse_beside;
+use crate::findings::warnings::Warning;
 use crate::summary::{Finding, Summary, Verdict, summarise};
-use crate::text::{interval, ratio};
+use crate::text::{interval, plain, ratio};
 
 /// What comparing two runs gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,16 +81,34 @@ impl Relation {
     }
 }
 
+/// One side: the run, its whole trials, and those that are left out.
+type Input<'r> = (&'r RunRecord, &'r [Trial], &'r [Damaged]);
+
 /// Compares two runs already read.
 pub fn compare_runs(a: (&RunRecord, &[Trial]), b: (&RunRecord, &[Trial])) -> RunComparison {
+    side_by_side((a.0, a.1, &[]), (b.0, b.1, &[]))
+}
+
+/// Compares two run directories as they were read, with what is damaged in them.
+pub(crate) fn compare_read(a: (&RunRecord, &Trials), b: (&RunRecord, &Trials)) -> RunComparison {
+    side_by_side((a.0, &a.1.trials, &a.1.damaged), (b.0, &b.1.trials, &b.1.damaged))
+}
+
+fn side_by_side(a: Input<'_>, b: Input<'_>) -> RunComparison {
     let runs = [a.0.run.clone(), b.0.run.clone()];
     let reasons = reasons(a.0, b.0);
     if !reasons.is_empty() {
         return RunComparison::NotComparable { runs, reasons };
     }
-    let summary = |(run, trials): (&RunRecord, &[Trial])| summarise(&analyse(run, trials), &[]);
+    let summary =
+        |(run, trials, damaged): Input<'_>| summarise(&analyse_beside(run, trials, damaged), &[]);
     let rows = rows(&summary(a), &summary(b));
-    RunComparison::SideBySide { runs, remarks: remarks(a.0, b.0), rows }
+    let mut remarks = remarks(a.0, b.0);
+    for (run, _, damaged) in [a, b] {
+        let seen = damaged.iter().map(|one| Warning::damaged(one).seen());
+        remarks.extend(seen.map(|seen| format!("{}: {seen}", run.run)));
+    }
+    RunComparison::SideBySide { runs, remarks, rows }
 }
 
 /// Everything that forbids comparing.
@@ -212,6 +231,14 @@ fn relation(sides: &[Option<Side>; 2]) -> Relation {
 
 impl fmt::Display for RunComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text)?;
+        f.write_str(&plain(&text))
+    }
+}
+
+impl RunComparison {
+    fn write(&self, f: &mut impl fmt::Write) -> fmt::Result {
         match self {
             RunComparison::NotComparable { runs, reasons } => {
                 writeln!(f, "{} and {} cannot be compared:", runs[0], runs[1])?;

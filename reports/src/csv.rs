@@ -1,12 +1,23 @@
 //! Every series of the report as CSV (RFC 4180), for spreadsheets and other programs: no figure hides in a picture.
+//!
+//! Spreadsheets take a cell for a formula by how it begins. Words that begin so (a label, a reason: other people's words) stand behind an
+//! apostrophe, which spreadsheets take for "this is text"; other programs drop it. Figures are never touched.
 
 use loadgen::record::{Outcome, Purpose};
 
 use crate::capacity::held;
-use crate::findings::scalability::{CountCapacity, searches};
+use crate::findings::scalability::CountCapacity;
+use crate::findings::searches::searches;
 use crate::findings::{Analysis, Context};
 use crate::stats::round_significant;
 use crate::summary::{Finding, Summary};
+use crate::text::plain;
+
+/// What a formula begins with, and the wide and small forms that are read alike.
+const FORMULA_SIGNS: [char; 12] = [
+    '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\u{fe66}', '\u{fe62}',
+    '\u{fe63}', '\u{fe6b}',
+];
 
 /// A file of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +39,7 @@ impl Table {
     }
 
     fn row(&mut self, cells: &[String]) {
-        let quoted: Vec<String> = cells.iter().map(|c| quote(c)).collect();
+        let quoted: Vec<String> = cells.iter().map(|c| quote(&harmless(&plain(c)))).collect();
         self.text += &quoted.join(",");
         self.text += "\r\n";
     }
@@ -36,6 +47,29 @@ impl Table {
     fn file(self, name: &str) -> CsvFile {
         CsvFile { name: name.to_owned(), content: self.text }
     }
+}
+
+/// The cell as no spreadsheet computes it.
+fn harmless(cell: &str) -> String {
+    let first = cell.chars().find(|letter| !letter.is_whitespace() && !is_unseen(*letter));
+    let begins = first.is_some_and(|letter| FORMULA_SIGNS.contains(&letter));
+    if (begins || cell.starts_with('\t')) && !is_figure(cell) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+/// Characters without a shape, behind which a sign could hide.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+/// True for what `figure` writes.
+fn is_figure(cell: &str) -> bool {
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.parse::<f64>().is_ok()
 }
 
 fn quote(cell: &str) -> String {
@@ -46,9 +80,10 @@ fn quote(cell: &str) -> String {
     }
 }
 
-/// Six digits; nothing for what is not known.
+/// Six digits; nothing for what is not known or no number.
 fn figure(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |v| round_significant(v, 6).to_string())
+    let known = value.filter(|value| value.is_finite());
+    known.map_or_else(String::new, |value| round_significant(value, 6).to_string())
 }
 
 /// All files, in a fixed order.
@@ -390,5 +425,47 @@ mod tests {
         let mut table = Table::new(&["a", "b"]);
         table.row(&["plain".to_owned(), "say \"no\", then\nleave".to_owned()]);
         assert_eq!(table.text, "a,b\r\nplain,\"say \"\"no\"\", then\nleave\"\r\n");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_figures_stay_figures() {
+        let row = |cell: &str| {
+            let mut table = Table::new(&["a"]);
+            table.row(&[cell.to_owned()]);
+            table.text["a\r\n".len()..].trim_end_matches("\r\n").to_owned()
+        };
+        for formula in [
+            "=1+1",
+            "+1+1",
+            "-2+3",
+            "@SUM(A1:A9)",
+            "\t=1",
+            "\tx",
+            " =1",
+            "\u{200b}=1",
+            "\u{feff}@x",
+            "\u{ff1d}1+1",
+            "\u{ff0b}1",
+            "\u{ff0d}1",
+            "\u{ff20}x",
+            "\u{fe66}1",
+            "+5",
+            "-",
+            "-inf",
+            "-1e5",
+            "--1",
+        ] {
+            assert_eq!(row(formula), format!("'{formula}"), "{formula:?}");
+        }
+        assert_eq!(row("\r=1"), "' =1");
+        assert_eq!(row("=a,b"), "\"'=a,b\"", "quoted as well");
+        for harmless in ["-2.5", "-2", "0.5", "", "a=b", "1-2", "x -1", "'=1", "größe"] {
+            assert_eq!(row(harmless), harmless);
+        }
+        assert_eq!(row("bell\u{7}"), "bell\u{fffd}");
+        assert_eq!(
+            [figure(Some(-0.25)), figure(Some(f64::NEG_INFINITY)), figure(None)],
+            ["-0.25", "", ""]
+        );
     }
 }

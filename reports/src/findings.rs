@@ -1,12 +1,12 @@
 //! From trials to findings: every arrow of every experiment gets both axes, and everything that weakens them is said.
 //!
 //! Findings are plain values; `summary`, `html`, `charts` and `csv` only write them down. `performance` judges pairs for one
-//! user, `scalability` capacities, `fairness` whether two sides may be compared at all, `warnings` what to know first.
+//! user, `scalability` capacities from `searches`, `fairness` whether two sides may be compared at all, `warnings` what to know first.
 
 use std::collections::BTreeMap;
 
-use loadgen::record::{Arrow, ExperimentRecord, Outcome, Purpose, RunRecord};
-use loadgen::record_io::Trial;
+use loadgen::record::{Arrow, ExperimentRecord, Outcome, Purpose, RunRecord, TrialRecord};
+use loadgen::record_io::{Damaged, Trial};
 
 use crate::stats::compare::aa_band;
 
@@ -14,6 +14,7 @@ pub mod curve;
 pub mod fairness;
 pub mod performance;
 pub mod scalability;
+pub mod searches;
 pub mod warnings;
 
 use curve::Curve;
@@ -28,6 +29,8 @@ pub struct Analysis<'r> {
     pub run: &'r RunRecord,
     /// Its trials in the order they ran.
     pub trials: &'r [Trial],
+    /// Those that are not whole: named, and otherwise left out.
+    pub damaged: &'r [Damaged],
     /// In the order of the run.
     pub experiments: Vec<ExperimentAnalysis<'r>>,
     /// The figures of the honesty card.
@@ -86,12 +89,32 @@ pub struct Context<'r> {
     pub experiment: &'r ExperimentRecord,
     /// All trials of the run; use [`Context::trials`].
     all: &'r [Trial],
+    /// Those that are left out.
+    damaged: &'r [Damaged],
 }
 
 impl<'r> Context<'r> {
     /// The trials of one experiment out of all those of a run.
     pub fn new(experiment: &'r ExperimentRecord, all: &'r [Trial]) -> Self {
-        Self { experiment, all }
+        Self { experiment, all, damaged: &[] }
+    }
+
+    /// The same, knowing which trials are damaged: what lacks one of them is no longer what it seems.
+    #[must_use]
+    pub fn beside(self, damaged: &'r [Damaged]) -> Self {
+        Self { damaged, ..self }
+    }
+
+    /// The records of the experiment's damaged trials for a purpose, as far as they can still be read.
+    pub fn damaged(&self, purpose: Purpose) -> impl Iterator<Item = &'r TrialRecord> + use<'r> {
+        let id = &self.experiment.id;
+        let records = self.damaged.iter().filter_map(|one| one.record.as_ref());
+        records.filter(move |record| record.experiment == *id && record.purpose == purpose)
+    }
+
+    /// Damaged trials of which nothing but the position in the run is known, and the name if their folder is there.
+    pub fn unknown(&self) -> impl Iterator<Item = &'r Damaged> + use<'r> {
+        self.damaged.iter().filter(|one| one.record.is_none())
     }
 
     /// The experiment's trials.
@@ -114,16 +137,25 @@ impl<'r> Context<'r> {
 
 /// Analyses a run. The same input gives the same findings.
 pub fn analyse<'r>(run: &'r RunRecord, trials: &'r [Trial]) -> Analysis<'r> {
+    analyse_beside(run, trials, &[])
+}
+
+/// The same for a run of which some trials are damaged.
+pub fn analyse_beside<'r>(
+    run: &'r RunRecord,
+    trials: &'r [Trial],
+    damaged: &'r [Damaged],
+) -> Analysis<'r> {
     let contexts: Vec<Context<'r>> =
-        run.experiments.iter().map(|e| Context::new(e, trials)).collect();
+        run.experiments.iter().map(|e| Context::new(e, trials).beside(damaged)).collect();
     let bands: Vec<BTreeMap<String, f64>> = contexts.iter().map(aa_bands).collect();
     // An experiment whose own A/A pairs are lost borrows the widest band of the run.
     let widest = bands.iter().flat_map(BTreeMap::values).copied().reduce(f64::max);
     let experiments: Vec<ExperimentAnalysis<'r>> =
         contexts.iter().zip(&bands).map(|(c, own)| analyse_experiment(*c, own, widest)).collect();
     let honesty = warnings::honesty(run, trials, &experiments);
-    let warnings = warnings::collect(run, trials, &experiments, &honesty);
-    Analysis { run, trials, experiments, honesty, warnings }
+    let warnings = warnings::collect(run, (trials, damaged), &experiments, &honesty);
+    Analysis { run, trials, damaged, experiments, honesty, warnings }
 }
 
 /// Per measure of an experiment: the widest deviation of a variant from itself, as |log ratio|.

@@ -10,6 +10,7 @@ use loadgen::record::cloud::CloudRecord;
 use crate::charts::style::{css_variables, themed};
 use crate::charts::{Chart, Charts};
 use crate::findings::Analysis;
+use crate::text::plain;
 
 mod appendix;
 mod cloud;
@@ -24,6 +25,7 @@ struct Page {
     commit: String,
     real: bool,
     interrupted: bool,
+    damaged: usize,
     subtitle: String,
     answers: Vec<view::Answer>,
     map: Figure,
@@ -79,6 +81,7 @@ pub fn page(
         commit: run.commit.clone(),
         real: run.mode == loadgen::record::Reality::Real,
         interrupted: run.interrupted || run.finished_at.is_none(),
+        damaged: analysis.damaged.len(),
         subtitle: appendix::subtitle(run),
         answers: view::answers(analysis),
         map: Figure::new(&charts.map, ""),
@@ -99,9 +102,7 @@ pub fn page(
         files: files.to_vec(),
     };
     page.notes.extend(notes.iter().cloned());
-    let mut text = page.render()?;
-    text.push('\n');
-    Ok(text)
+    Ok(plain(&page.render()?) + "\n")
 }
 
 /// The style sheet with the figures' palette: light by default and in print, dark where the reader's system asks for it.

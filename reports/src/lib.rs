@@ -58,8 +58,8 @@ pub enum ReportError {
 pub fn write_report(dir: &Path) -> Result<Summary, ReportError> {
     let run_dir = RunDir::open(dir)?;
     let run = run_dir.read_run()?;
-    let read = run_dir.read_trials()?;
-    let analysis = findings::analyse(&run, &read.trials);
+    let mut read = run_dir.read_trials()?;
+    let analysis = findings::analyse_beside(&run, &read.trials, &read.damaged);
     let charts = charts::charts(&analysis);
     let names: Vec<Vec<String>> = charts
         .experiments
@@ -69,7 +69,13 @@ pub fn write_report(dir: &Path) -> Result<Summary, ReportError> {
     let summary = summary::summarise(&analysis, &names);
     let tables = csv::files(&analysis, &summary);
     let files: Vec<String> = tables.iter().map(|t| t.name.clone()).collect();
-    let cloud = run_dir.read_cloud()?;
+    let cloud = run_dir.read_cloud().unwrap_or_else(|error| {
+        // It explains findings and enters none: without it the report is still a report.
+        let reason = error.to_string().replace(&format!("{}/", dir.display()), "");
+        let note = format!("What AWS said is left out, because its file is damaged: {reason}.");
+        read.notes.push(note);
+        None
+    });
     let page = html::page(&analysis, &charts, &files, &read.notes, cloud.as_ref())?;
 
     let folder = dir.join(REPORT_FOLDER);
@@ -93,9 +99,13 @@ pub fn write_report(dir: &Path) -> Result<Summary, ReportError> {
 pub fn compare(dir_a: &Path, dir_b: &Path) -> Result<RunComparison, ReportError> {
     let read = |dir: &Path| -> Result<_, ReportError> {
         let run_dir = RunDir::open(dir)?;
-        Ok((run_dir.read_run()?, run_dir.read_trials()?.trials))
+        Ok((run_dir.read_run()?, run_dir.read_trials()?))
     };
-    let (run_a, trials_a) = read(dir_a)?;
-    let (run_b, trials_b) = read(dir_b)?;
-    Ok(compare_runs((&run_a, &trials_a), (&run_b, &trials_b)))
+    let ((mut run_a, read_a), (mut run_b, read_b)) = (read(dir_a)?, read(dir_b)?);
+    if run_a.run == run_b.run {
+        // A copy, or two machines that began in the same minute: their folders tell them apart.
+        run_a.run = dir_a.display().to_string();
+        run_b.run = dir_b.display().to_string();
+    }
+    Ok(compare::compare_read((&run_a, &read_a), (&run_b, &read_b)))
 }

@@ -121,6 +121,24 @@ pub fn capital(text: &str) -> String {
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
+/// A text from a file as a page, a figure, a table or a terminal may show it. Labels and reasons are other people's words: characters
+/// that no XML can hold, that command a terminal, or that turn the writing around for all that follows show as `\u{fffd}`; what would break a line
+/// in some places only becomes a space.
+pub fn plain(text: &str) -> String {
+    let shown = text.chars().map(|letter| match letter {
+        '\n' | '\t' => letter,
+        '\r' | '\u{2028}' | '\u{2029}' => ' ',
+        // Embeddings, overrides and isolates of the bidirectional algorithm.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        '\u{fdd0}'..='\u{fdef}' => char::REPLACEMENT_CHARACTER,
+        _ if letter.is_control() || u32::from(letter) & 0xfffe == 0xfffe => {
+            char::REPLACEMENT_CHARACTER
+        }
+        _ => letter,
+    });
+    shown.collect()
+}
+
 /// The answers in at most 80 columns and one screen, for the end of a run.
 pub fn one_screen(summary: &Summary) -> String {
     use std::fmt::Write as _;
@@ -164,7 +182,7 @@ pub fn one_screen(summary: &Summary) -> String {
         honesty.errors,
         honesty.warnings.len()
     );
-    text
+    plain(&text)
 }
 
 /// `yes, 2.13x`, in so few words that two fit on a line.
@@ -208,6 +226,30 @@ mod tests {
             ["95 %", "0.04 %", "99.99 %", "100 %"]
         );
         assert_eq!(bytes(1_073_741_824), "1.07 GB");
+    }
+
+    #[test]
+    fn what_would_break_a_page_or_command_a_terminal_is_seen_as_such() {
+        assert_eq!(
+            plain("größe 日本 📷 \u{5d0}\u{200f}\n\tx"),
+            "größe 日本 📷 \u{5d0}\u{200f}\n\tx"
+        );
+        for broken in [
+            '\0',
+            '\u{7}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{fdd0}',
+            '\u{1ffff}',
+        ] {
+            assert_eq!(plain(&format!("a{broken}b")), "a\u{fffd}b", "{broken:?}");
+        }
+        assert_eq!(plain("a\rb\u{2028}c\u{2029}d"), "a b c d");
     }
 
     #[test]

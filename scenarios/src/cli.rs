@@ -142,6 +142,11 @@ fn log_to_stderr() {
     to_stderr.without_time().with_ansi(false).init();
 }
 
+/// Says something on stderr. A terminal that has been closed hears nothing, which is no reason to leave things half done.
+pub fn tell(line: &str) {
+    let _nobody_hears = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// Writes data to stdout. A reader that has gone away (`| head`) is no mistake.
 pub fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {

@@ -6,7 +6,7 @@ fn main() -> ExitCode {
     match lightmeter::cli::main(std::env::args_os()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("lightmeter: {error:#}");
+            lightmeter::cli::tell(&format!("lightmeter: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::tell;
+
 /// The estimate is corrected by what was seen only after this long: the first trials say little.
 const CORRECTED_AFTER: Duration = Duration::from_secs(10);
 /// Bounds of that correction.
@@ -43,7 +45,7 @@ impl Progress {
     /// Says what came of a trial: a line where there is no bar.
     pub fn result(&self, line: &str) {
         if self.bar.is_none() {
-            eprintln!("{line}  [{}]", self.left_in_words());
+            tell(&format!("{line}  [{}]", self.left_in_words()));
         }
     }
 
@@ -51,7 +53,7 @@ impl Progress {
     pub fn note(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => tell(line),
         }
     }
 

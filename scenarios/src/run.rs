@@ -12,11 +12,12 @@ use std::time::Duration;
 use anyhow::Context;
 use loadgen::driver::{Driver, Placement};
 use loadgen::record::{Depth, Machine, NullServerCheck, RunRecord, Substitution};
-use loadgen::record_io::RunDir;
+use loadgen::record_io::{RecordError, RunDir};
+use reports::findings::warnings::DAMAGED;
 use tokio_util::sync::CancellationToken;
 
 use crate::check;
-use crate::cli::{DepthArgs, print};
+use crate::cli::{DepthArgs, print, tell};
 use crate::cloud::outputs::Outputs;
 use crate::cluster::ClusterContext;
 use crate::cluster::process::{Launcher, ProcessSpec};
@@ -45,6 +46,8 @@ use substitute::{Missing, substitute};
 
 /// Where runs go unless a folder is named.
 const RUNS_FOLDER: &str = "runs";
+/// Runs that may begin in one minute: more are a mistake of whoever starts them.
+const RUNS_A_MINUTE_MAX: u32 = 100;
 /// How long the generator is measured against a server that does nothing, for each of two loads.
 const NULL_CHECK: Duration = Duration::from_millis(1_000);
 /// How long that server may take to start.
@@ -105,9 +108,9 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let reported = report(&finished.path);
     if finished.end == End::Interrupted {
         if let Err(error) = reported {
-            eprintln!("lightmeter: no report of the interrupted run: {error:#}");
+            tell(&format!("lightmeter: no report of the interrupted run: {error:#}"));
         }
-        eprintln!("lightmeter: the trials so far are in {}", finished.path.display());
+        tell(&format!("lightmeter: the trials so far are in {}", finished.path.display()));
         return Ok(ExitCode::from(interrupt::EXIT_CODE));
     }
     reported?;
@@ -119,6 +122,9 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub fn report(dir: &Path) -> anyhow::Result<()> {
     let summary = reports::write_report(dir)
         .with_context(|| format!("could not write the report of {}", dir.display()))?;
+    for warning in summary.honesty.warnings.iter().filter(|one| one.kind == DAMAGED) {
+        tell(&format!("lightmeter: {}", reports::text::plain(&warning.seen)));
+    }
     let page = dir.join("report").join("index.html");
     print(&format!("{}\nreport: {}\n", reports::one_screen(&summary), page.display()))
 }
@@ -132,8 +138,8 @@ async fn measure(
     let depth = args.depth.depth();
     let started_at = now();
     let name = records::run_name(&started_at, depth);
-    let path = args.out.clone().unwrap_or_else(|| Path::new(RUNS_FOLDER).join(&name));
-    let dir = RunDir::create(&path)?;
+    let (name, dir) = directory(Path::new(RUNS_FOLDER), args.out.as_deref(), name)?;
+    let path = dir.path().to_owned();
     let binary = std::env::current_exe().context("could not find the path of this program")?;
     let context = ClusterContext::new(&binary, &path)?;
     let driver = Driver::start(generator_placement(&context))?;
@@ -199,6 +205,31 @@ async fn measure(
     Ok(Finished { path, end, tally })
 }
 
+/// The run's directory, and its name, which is the directory's. A run in `runs` is called after its minute; a second one of that minute
+/// gets a number, also when both begin at once: only one of them is given the directory.
+fn directory(
+    runs: &Path,
+    out: Option<&Path>,
+    minute: String,
+) -> Result<(String, RunDir), RecordError> {
+    if let Some(path) = out {
+        let dir = RunDir::create(path)?;
+        let named = path.canonicalize().ok();
+        let named = named.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+        return Ok((named.map_or(minute, |name| name.into_owned()), dir));
+    }
+    let (mut name, mut number) = (minute.clone(), 1);
+    loop {
+        match RunDir::create(&runs.join(&name)) {
+            Err(RecordError::Occupied(_)) if number < RUNS_A_MINUTE_MAX => {
+                number += 1;
+                name = format!("{minute}-{number}");
+            }
+            made => return Ok((name, made?)),
+        }
+    }
+}
+
 /// Where the stacks are, and the experiments as they can be shown there.
 async fn place(
     Asked { experiments, outputs }: Asked,
@@ -245,10 +276,10 @@ fn introduce(run: &RunRecord, planned: &[(Experiment, Plan)]) {
     let names: Vec<&str> = planned.iter().map(|(one, _)| one.id.as_str()).collect();
     let minutes = seconds.div_ceil(60);
     let (run_name, seed) = (&run.run, run.seed);
-    eprintln!("run {run_name}: {}, about {minutes} min, seed {seed}", names.join(", "));
-    eprintln!("budgets: {}; {}", run.machine.budgets, run.machine.placement);
+    tell(&format!("run {run_name}: {}, about {minutes} min, seed {seed}", names.join(", ")));
+    tell(&format!("budgets: {}; {}", run.machine.budgets, run.machine.placement));
     for one in &run.substitutions {
-        eprintln!("instead of {}: {} ({})", one.wanted, one.used, one.because);
+        tell(&format!("instead of {}: {} ({})", one.wanted, one.used, one.because));
     }
 }
 
@@ -274,7 +305,9 @@ async fn null_check(
         Ok(check) => Some(check),
         Err(_) if stop.is_cancelled() => None,
         Err(error) => {
-            eprintln!("the generator could not be measured against the null server: {error:#}");
+            tell(&format!(
+                "the generator could not be measured against the null server: {error:#}"
+            ));
             None
         }
     }
@@ -310,4 +343,50 @@ fn machine_of(context: &ClusterContext, driver: &Driver) -> Machine {
     let mut machine = machine::machine(context);
     machine.placement = format!("{} ({})", machine.placement, driver.placement());
     machine
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_begin_in_one_minute_get_names_of_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let minute = || "2026-11-23T0102-quick".to_owned();
+        let begin = || directory(folder.path(), None, minute()).expect("a directory");
+        let (first, second) = (begin(), begin());
+        assert_eq!(
+            [first.0.as_str(), second.0.as_str()],
+            ["2026-11-23T0102-quick", "2026-11-23T0102-quick-2"]
+        );
+        // One that has ended and left its record keeps its name; one that left nothing gives it back.
+        std::fs::write(first.1.path().join("run.json"), "{}").expect("a file");
+        drop((first, second));
+        let (third, _dir) = begin();
+        assert_eq!(third, "2026-11-23T0102-quick-2");
+    }
+
+    #[test]
+    fn as_many_runs_as_begin_at_once_get_as_many_directories() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let begin = || directory(folder.path(), None, "a-minute".to_owned()).expect("a directory");
+        let claimed: Vec<(String, RunDir)> = std::thread::scope(|scope| {
+            let begun: Vec<_> = (0..8).map(|_| scope.spawn(begin)).collect();
+            begun.into_iter().map(|one| one.join().expect("it ended well")).collect()
+        });
+        let names: std::collections::BTreeSet<&str> =
+            claimed.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.len(), 8, "{names:?}");
+    }
+
+    #[test]
+    fn a_named_folder_names_its_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("before-the-holidays");
+        let named = directory(Path::new("unused"), Some(&out), "a-minute".to_owned());
+        let (name, dir) = named.expect("a directory");
+        assert_eq!((name.as_str(), dir.path()), ("before-the-holidays", out.as_path()));
+        let again = directory(Path::new("unused"), Some(&out), "a-minute".to_owned());
+        assert!(matches!(again, Err(RecordError::Occupied(_))));
+    }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of a run: nothing is left behind, what was saved can be read.
+//! Ctrl-C, SIGTERM or a closed terminal in the middle of a run: nothing is left behind, what was saved can be read.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ impl Run {
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind_and_keeps_its_trials() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut run = Run::start();
         run.until_it_says("-performance median");
         run.signal(signal);
@@ -146,6 +146,7 @@ fn an_interrupted_run_leaves_nothing_behind_and_keeps_its_trials() {
         let trials = dir.read_trials().expect("trials can be read");
         assert!(trials.trials.len() >= 3, "the warm-ups and a trial were saved");
         assert!(trials.notes.is_empty(), "{:?}", trials.notes);
+        assert!(trials.damaged.is_empty(), "{:?}", trials.damaged);
         assert!(out.join("report/index.html").is_file(), "what is there is reported");
     }
 }

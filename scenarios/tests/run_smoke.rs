@@ -33,10 +33,12 @@ fn the_smallest_experiment_runs_from_its_file_to_its_report() {
     let dir = RunDir::open(&out).expect("a run directory");
     let run = dir.read_run().expect("run.json can be read");
     assert_eq!((run.depth, run.seed, run.interrupted), (Depth::Quick, 7, false));
+    assert_eq!(run.run, "run", "it is called as its folder");
     assert!(run.finished_at.is_some());
     assert!(run.null_server.is_some_and(|check| check.rate_per_s > 0.0));
     let trials = dir.read_trials().expect("trials can be read");
     assert!(trials.notes.is_empty(), "{:?}", trials.notes);
+    assert!(trials.damaged.is_empty(), "{:?}", trials.damaged);
     let trials = trials.trials;
     for trial in &trials {
         let (id, outcome) = (&trial.record.id, &trial.record.outcome);
@@ -86,6 +88,18 @@ fn the_smallest_experiment_runs_from_its_file_to_its_report() {
     assert!(again.status.success(), "{}", stderr(&again));
     let page_again = std::fs::read_to_string(out.join("report/index.html")).expect("the page");
     assert!(page == page_again, "the report differs from the same raw data");
+
+    // A trial that is damaged later is left out and named; the rest is reported.
+    let trial = &trials[trials.len() / 2].record.id;
+    let histograms = out.join("trials").join(trial).join("histograms.hlog");
+    std::fs::write(&histograms, "").expect("it can be emptied");
+    let damaged = lightmeter(&["report", &out_text]);
+    assert!(damaged.status.success(), "{}", stderr(&damaged));
+    let named = format!("Trial {trial} is damaged and left out: histograms.hlog is empty.");
+    assert!(stderr(&damaged).contains(&named), "{}", stderr(&damaged));
+    let page = std::fs::read_to_string(out.join("report/index.html")).expect("the page");
+    assert!(page.contains(&named), "the page does not name it");
+
     let occupied = lightmeter(&["run", "--experiments", &tiny(), "--out", &out_text]);
     assert!(!occupied.status.success());
     assert!(stderr(&occupied).contains("already holds a run"), "{}", stderr(&occupied));

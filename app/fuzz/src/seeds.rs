@@ -146,6 +146,10 @@ fn jpegs() -> Vec<Seed> {
         });
         seeds.push((format!("{name}.jpg"), profiled));
     }
+    let grey = jpeg((24, 16), ColorType::Luma, |encoder| {
+        encoder.add_icc_profile(&profile_of_grey(&[0, 90, 255])).expect("a short profile");
+    });
+    seeds.push(("profile-grey-table.jpg".to_owned(), grey));
     for (name, kind) in [("cmyk", ColorType::Cmyk), ("ycck", ColorType::CmykAsYcck)] {
         let profiled = jpeg((24, 16), kind, |encoder| {
             encoder.set_sampling_factor(SamplingFactor::F_1_1);
@@ -187,28 +191,45 @@ fn profiles() -> impl Iterator<Item = Seed> {
 
 /// An ICC profile (version 2) whose cyan is a middle grey, whose black is black and whose paper is white, by a table of two steps for each ink.
 pub fn profile_of_inks() -> Vec<u8> {
+    // The last ink changes fastest.
+    let lightness = (0..16).map(|inks| match (inks & 1, inks & 8) {
+        (1, _) => 0,
+        (_, 8) => 128,
+        _ => 255,
+    });
+    profile_of_table(b"CMYK", 4, 2, lightness)
+}
+
+/// An ICC profile (version 2) of grey by a table over Lab, of as many steps as there are lightnesses.
+pub fn profile_of_grey(lightness: &[u8]) -> Vec<u8> {
+    profile_of_table(b"GRAY", 1, lightness.len() as u8, lightness.iter().copied())
+}
+
+/// By a table over Lab of so many channels and steps, with these lightnesses and no colour.
+fn profile_of_table(
+    space: &[u8; 4],
+    channels: u8,
+    steps: u8,
+    lightness: impl Iterator<Item = u8>,
+) -> Vec<u8> {
     let identity: Vec<u8> = (0..=255).collect();
-    let mut table = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
+    let mut table = b"mft1\0\0\0\0".to_vec();
+    table.extend([channels, 3, steps, 0]);
     for at in 0..9 {
         let one = if at % 4 == 0 { 0x0001_0000_u32 } else { 0 };
         table.extend(one.to_be_bytes());
     }
-    table.extend(identity.repeat(4));
-    // Lab as bytes; the last ink changes fastest.
-    for inks in 0..16 {
-        let lightness = match (inks & 1, inks & 8) {
-            (1, _) => 0,
-            (_, 8) => 128,
-            _ => 255,
-        };
-        table.extend([lightness, 128, 128]);
-    }
+    table.extend(identity.repeat(channels.into()));
+    // Lab as bytes.
+    table.extend(lightness.flat_map(|lightness| [lightness, 128, 128]));
     table.extend(identity.repeat(3));
     let white = [0xF6D6_u32, 0x1_0000, 0xD32D].map(u32::to_be_bytes).concat();
     let white = [b"XYZ \0\0\0\0".to_vec(), white].concat();
     let mut profile = vec![0; 128];
     profile[8] = 2;
-    profile[12..24].copy_from_slice(b"prtrCMYKLab ");
+    profile[12..16].copy_from_slice(b"prtr");
+    profile[16..20].copy_from_slice(space);
+    profile[20..24].copy_from_slice(b"Lab ");
     profile[36..40].copy_from_slice(b"acsp");
     profile[68..80].copy_from_slice(&white[8..]);
     profile.extend(2_u32.to_be_bytes());
@@ -249,6 +270,7 @@ fn pngs() -> Vec<Seed> {
         seeds.push((format!("palette-{bits}.png"), palette(bits, false)));
     }
     seeds.push(("interlaced.png".to_owned(), palette(8, true)));
+    seeds.extend(described_pngs());
     // The last is what a bomb looks like: a megabyte of zeros in a kilobyte.
     let bomb = ("profile-bomb".to_owned(), vec![0; 1 << 20]);
     for (name, icc) in profiles().chain([bomb]) {
@@ -279,23 +301,70 @@ fn palette(bits: u8, interlaced: bool) -> Vec<u8> {
     let raw: Vec<u8> = (0..height).flat_map(row).collect();
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     header.extend([bits, 3, 0, 0, u8::from(interlaced)]);
-    // zlib: one stored block, then Adler-32.
-    let length = raw.len() as u16;
-    let mut data = vec![0x78, 0x01, 0x01];
-    data.extend(length.to_le_bytes().into_iter().chain((!length).to_le_bytes()).chain(raw.clone()));
+    png_of(&[
+        (b"IHDR", &header),
+        (b"PLTE", &texture((1 << bits, 1), 3)),
+        (b"tRNS", &[0]),
+        (b"IDAT", &stored(&raw)),
+        (b"IEND", &[]),
+    ])
+}
+
+/// zlib: stored blocks, then Adler-32.
+pub fn stored(raw: &[u8]) -> Vec<u8> {
+    let mut data = vec![0x78, 0x01];
+    let mut blocks = raw.chunks(65_535).peekable();
+    while let Some(block) = blocks.next() {
+        let length = block.len() as u16;
+        data.push(u8::from(blocks.peek().is_none()));
+        data.extend(length.to_le_bytes().into_iter().chain((!length).to_le_bytes()));
+        data.extend(block);
+    }
     let (mut low, mut high) = (1_u32, 0_u32);
-    for byte in &raw {
+    for byte in raw {
         low = (low + u32::from(*byte)) % 65_521;
         high = (high + low) % 65_521;
     }
     data.extend((high << 16 | low).to_be_bytes());
+    data
+}
+
+/// A PNG of these chunks.
+pub fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    chunk(&mut png, b"IHDR", &header);
-    chunk(&mut png, b"PLTE", &texture((1 << bits, 1), 3));
-    chunk(&mut png, b"tRNS", &[0]);
-    chunk(&mut png, b"IDAT", &data);
-    chunk(&mut png, b"IEND", &[]);
+    for (name, contents) in chunks {
+        chunk(&mut png, name, contents);
+    }
     png
+}
+
+/// The still picture of 8 x 6 pixels with these chunks between its header and its pixels.
+fn with_chunks(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let rows = texture((8, 6), 3).chunks(24).map(|row| [&[0], row].concat()).collect::<Vec<_>>();
+    let data = stored(&rows.concat());
+    let header = [&8_u32.to_be_bytes()[..], &6_u32.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    let mut all: Vec<(&[u8; 4], &[u8])> = vec![(b"IHDR", &header)];
+    all.extend(chunks);
+    all.extend([(b"IDAT", &data[..]), (b"IEND", &[])]);
+    png_of(&all)
+}
+
+/// Colours that are described without a profile, and an animation.
+fn described_pngs() -> Vec<Seed> {
+    let power = 100_000_u32.to_be_bytes();
+    let primaries = [31_270_u32, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6_000];
+    let primaries = primaries.map(u32::to_be_bytes).concat();
+    let frames = [3_u32.to_be_bytes(), [0; 4]].concat();
+    [
+        ("power.png", with_chunks(&[(b"gAMA", &power)])),
+        ("primaries.png", with_chunks(&[(b"gAMA", &power), (b"cHRM", &primaries)])),
+        ("points-p3.png", with_chunks(&[(b"cICP", &[12, 13, 0, 1])])),
+        ("points-pq.png", with_chunks(&[(b"cICP", &[9, 16, 0, 1])])),
+        ("points-hlg.png", with_chunks(&[(b"cICP", &[9, 18, 0, 1])])),
+        ("animated.png", with_chunks(&[(b"acTL", &frames)])),
+    ]
+    .map(|(name, png)| (name.to_owned(), png))
+    .to_vec()
 }
 
 fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], contents: &[u8]) {
@@ -320,6 +389,7 @@ fn webps() -> Vec<Seed> {
     }
     let one = webp::Encoder::new(&[9, 99, 199], webp::PixelLayout::Rgb, 1, 1);
     seeds.push(("1x1.webp".to_owned(), one.encode(50.0).to_vec()));
+    seeds.push(("animated.webp".to_owned(), animation()));
     for (index, (name, icc)) in profiles().enumerate() {
         let mut bytes = Vec::new();
         let mut encoder = WebPEncoder::new_lossless(&mut bytes);
@@ -331,6 +401,43 @@ fn webps() -> Vec<Seed> {
         seeds.push((format!("{name}.webp"), bytes));
     }
     seeds
+}
+
+/// A WebP of these chunks.
+pub fn webp_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut file = b"RIFF\0\0\0\0WEBP".to_vec();
+    for (name, contents) in chunks {
+        file.extend(*name);
+        file.extend((contents.len() as u32).to_le_bytes());
+        file.extend(*contents);
+        file.extend(&[0][..contents.len() % 2]);
+    }
+    let length = (file.len() as u32 - 8).to_le_bytes();
+    file[4..8].copy_from_slice(&length);
+    file
+}
+
+/// The contents of an extended header: flags and canvas.
+pub fn webp_header(flags: u8, (width, height): (u32, u32)) -> Vec<u8> {
+    let sides = [width - 1, height - 1].map(|side| side.to_le_bytes()[..3].to_vec()).concat();
+    [vec![flags, 0, 0, 0], sides].concat()
+}
+
+/// The contents of a frame of an animation: where it lies, its sides, and the chunks of a whole WebP.
+pub fn webp_frame(at: (u32, u32), size: (u32, u32), file: &[u8]) -> Vec<u8> {
+    let numbers = [at.0 / 2, at.1 / 2, size.0 - 1, size.1 - 1, 100];
+    let head = numbers.map(|number| number.to_le_bytes()[..3].to_vec()).concat();
+    let extended = if &file[12..16] == b"VP8X" { 18 } else { 0 };
+    [&head[..], &[0], &file[12 + extended..]].concat()
+}
+
+/// Two frames, of which the first fills a part of the canvas.
+fn animation() -> Vec<u8> {
+    let pixels = texture((8, 6), 4);
+    let file = webp::Encoder::new(&pixels, webp::PixelLayout::Rgba, 8, 6).encode(50.0).to_vec();
+    let [first, second] = [(2, 4), (0, 0)].map(|at| webp_frame(at, (8, 6), &file));
+    let header = webp_header(0x12, (16, 12));
+    webp_of(&[(b"VP8X", &header), (b"ANIM", &[0; 6]), (b"ANMF", &first), (b"ANMF", &second)])
 }
 
 /// Files whose headers claim more than there is, and one with more scans than anybody needs.
@@ -346,10 +453,8 @@ fn liars() -> Vec<Seed> {
     for (name, size) in [("huge", [0x7F, 0xFF, 0xFF, 0xFF]), ("allowed", [0, 0, 1, 244])] {
         let mut header = [size, size].concat();
         header.extend([16, 6, 0, 0, 0]);
-        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-        chunk(&mut png, b"IHDR", &header);
-        chunk(&mut png, b"IDAT", &[0x78, 0x01, 0x03, 0, 0, 0, 0, 1]);
-        chunk(&mut png, b"IEND", &[]);
+        let data = [0x78, 0x01, 0x03, 0, 0, 0, 0, 1];
+        let png = png_of(&[(b"IHDR", &header), (b"IDAT", &data), (b"IEND", &[])]);
         seeds.push((format!("claims-{name}.png"), png));
     }
     let mut webp = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0".to_vec();

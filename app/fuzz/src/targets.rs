@@ -16,7 +16,8 @@ use photo_app::imaging::{
 use photo_app::model::{PictureFormat, RenditionFormats};
 
 /// Small, so that the fuzzer tries many pictures and a limit on memory means something: a decoder may take 14 bytes for each.
-pub const LIMITS: Limits = Limits { pixels_max: 250_000, side_max: 3_000 };
+pub const LIMITS: Limits =
+    Limits { pixels_max: 250_000, streamed_pixels_max: 250_000, side_max: 3_000 };
 
 /// A target: what it does with any bytes.
 pub type Target = fn(&[u8]);
@@ -108,9 +109,9 @@ pub fn pipeline(bytes: &[u8]) {
     }
 }
 
-/// The scaled decoder at every size, with every set of instructions and on memory of other contents: always the same.
+/// Both ways of reading a JPEG at every size, with every set of instructions and on memory of other contents: always the same.
 pub fn jpeg_scaled(bytes: &[u8]) {
-    let Some(frame) = Frame::read(bytes) else { return };
+    let Some(frame) = Frame::read(bytes) else { return jpeg_scans(bytes) };
     if LIMITS.check(frame.width, frame.height).is_err() {
         return;
     }
@@ -126,6 +127,22 @@ pub fn jpeg_scaled(bytes: &[u8]) {
             });
             let first = first.get_or_insert_with(|| decoded.clone());
             assert!(*first == decoded, "{name} differs at {eighths}/8");
+        }
+    }
+}
+
+/// The scans of a JPEG that is not streamed.
+fn jpeg_scans(bytes: &[u8]) {
+    if accepted(bytes).is_none_or(|found| found.format != PictureFormat::Jpeg) {
+        return;
+    }
+    for eighths in 1..=8 {
+        let mut first = None;
+        for (index, (name, level)) in instruction_sets().into_iter().enumerate() {
+            let before = if index % 2 == 0 { 0 } else { 255 };
+            let read = jpeg::decode_scans(bytes, eighths, level, |bytes| vec![before; bytes]);
+            let first = first.get_or_insert_with(|| read.clone());
+            assert!(*first == read, "{name} differs at {eighths}/8");
         }
     }
 }

@@ -14,12 +14,13 @@ use std::borrow::Cow;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::imaging::RENDITION_WIDTH_MAX;
 use crate::model::{PhotoId, PictureFormat, RenditionFormat, UserId, VersionId};
 use slots::UploadId;
 
 /// The ladder of rendition widths in pixels; a photo gets each one up to its own width, and its own width under the name of the
 /// next one.
-pub const RENDITION_WIDTHS: [u32; 4] = [320, 640, 1080, 2048];
+pub const RENDITION_WIDTHS: [u32; 4] = [320, 640, 1080, RENDITION_WIDTH_MAX];
 
 /// The widths of the ladder that a photo of this width gets, ascending. Where the photo is wider than the last one that it
 /// reaches, the next one holds it at its own width, so that no pixel is lost; a gain of less than a tenth is not worth a file.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::{AssetError, AssetKey};
 use crate::clock::Clock;
 
-/// How long a slot's address is good for the beginning of an upload: 20 MiB over 0.3 Mbit/s take nine minutes, and a store that has begun
+/// How long a slot's address is good for the beginning of an upload: 64 MiB over 1 Mbit/s take nine minutes, and a store that has begun
 /// to receive goes on.
 pub const SLOT_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// 128 bits as hex digits.

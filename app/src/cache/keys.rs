@@ -2,14 +2,17 @@
 //!
 //! | key | value | lifetime | forgotten by |
 //! |---|---|---|---|
-//! | `user:ID` | account row (with its argon2id hash: guard the cache like the database) | 30 s | change or removal of the account, follows from or to it, its photos becoming ready or removed |
 //! | `name:NAME` | id of the account | 30 s | removal of the account |
+//! | `profile:ID` | what pages show of a person | 30 s | change or removal of the account, follows from or to it, its photos becoming ready or removed |
 //! | `card:PHOTO` | ready photo with author, without viewer | 30 s | likes, comments, edits, publishing, removal |
 //! | `liked:PHOTO:VIEWER` | whether the viewer likes it | 30 s | the viewer's like or its withdrawal |
 //! | `follows:FOLLOWER:FOLLOWEE` | whether one follows the other | 30 s | the follower's follow or its withdrawal |
 //! | `comments:PHOTO` | limit and first page of comments | 30 s | comments and their removal, removal of the photo |
 //! | `generation:VIEWER` | token of the viewer's latest write | 60 s | never; each write of the viewer puts a new one |
 //! | `feed:...:VIEWER:GENERATION:...` | page of cards as this viewer sees it | 30 s | any write of the viewer, by the new generation |
+//!
+//! Accounts are not in the table: passwords, plans and whether somebody is there are asked of the database each time
+//! (docs/decisions/credentials.md).
 //!
 //! A viewer sees the own writes at once; those of others at the latest when the lifetime ends. In a cache inside the process
 //! (moka) the writes made through other instances, and a worker's, count as those of others.
@@ -27,10 +30,10 @@ const GENERATION_LIFETIME: Duration = Duration::from_secs(60);
 /// One key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CacheKey {
-    /// An account.
-    User(UserId),
     /// The account of a name.
     Name(String),
+    /// What pages show of a person.
+    Profile(UserId),
     /// A photo without its viewer.
     Card(PhotoId),
     /// Whether a viewer likes a photo.
@@ -60,8 +63,8 @@ impl CacheKey {
     /// The key as text.
     pub fn text(&self) -> String {
         match self {
-            Self::User(id) => format!("user:{id}"),
             Self::Name(name) => format!("name:{name}"),
+            Self::Profile(id) => format!("profile:{id}"),
             Self::Card(photo) => format!("card:{photo}"),
             Self::Liked(photo, viewer) => format!("liked:{photo}:{viewer}"),
             Self::Follows(follower, followee) => format!("follows:{follower}:{followee}"),
@@ -106,8 +109,8 @@ mod tests {
             limit: 20,
         };
         let keys = [
-            CacheKey::User(anna),
             CacheKey::Name("anna".to_owned()),
+            CacheKey::Profile(anna),
             CacheKey::Card(PhotoId(1)),
             CacheKey::Liked(PhotoId(1), anna),
             CacheKey::Liked(PhotoId(1), bert),

@@ -178,7 +178,7 @@ mod tests {
     use crate::cache::moka::MokaCache;
     use crate::model::UserId;
 
-    const KEY: CacheKey = CacheKey::User(UserId(1));
+    const KEY: CacheKey = CacheKey::Profile(UserId(1));
 
     struct Heard(Mutex<Vec<&'static str>>);
 

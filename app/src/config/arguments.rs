@@ -102,10 +102,10 @@ pub struct RawSettings {
     /// Seconds after which a job that was taken and not finished is given to another worker [default: 30]
     #[arg(long, value_name = "SECONDS", env = "PHOTO_APP_JOB_VISIBILITY_S")]
     pub job_visibility_s: Option<String>,
-    /// The largest upload in bytes [default: 20971520]
+    /// The largest upload in bytes [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "PHOTO_APP_UPLOAD_BYTES_MAX")]
     pub upload_bytes_max: Option<String>,
-    /// The largest picture in pixels [default: 40000000]
+    /// The largest picture in pixels, six times as many for a camera's JPEG, which is decoded at a fraction of its size [default: 40000000]
     #[arg(long, value_name = "PIXELS", env = "PHOTO_APP_UPLOAD_PIXELS_MAX")]
     pub upload_pixels_max: Option<String>,
     /// After how long a request is given up [default: 30000]

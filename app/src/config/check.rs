@@ -228,7 +228,7 @@ impl Checker {
             upload_bytes_max: self.number(
                 "--upload-bytes-max",
                 &raw.upload_bytes_max,
-                20 * MIB,
+                64 * MIB,
                 [1_024, 256 * MIB],
             ),
             upload_pixels_max: self.number(

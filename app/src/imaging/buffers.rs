@@ -87,7 +87,8 @@ impl Workbench {
         planar.into_planes().for_each(|plane| self.keep(plane));
     }
 
-    fn keep(&mut self, buffer: Vec<u8>) {
+    /// A buffer that is no longer needed.
+    pub fn keep(&mut self, buffer: Vec<u8>) {
         self.free.push(buffer);
         if self.free.len() > BUFFERS_MAX {
             let sizes = self.free.iter().enumerate();

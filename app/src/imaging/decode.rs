@@ -1,39 +1,29 @@
-//! Bytes to pixels: `jpeg` for JPEGs as cameras and phones write them, zune-jpeg for all others, the image crate for PNG and WebP.
+//! Bytes to pixels: `jpeg` for all JPEGs, `png` and `webp` for theirs.
 //!
-//! Whole or not at all: a truncated file is an error, never a picture with a grey area (a progressive or rare JPEG that ends early, but
-//! in good order, is shown as far as it goes: zune-jpeg does not tell). Memory is bounded by the limits that
+//! Whole or not at all: a truncated file is an error, never a picture with a grey area (a progressive JPEG that ends early, but
+//! in good order and with its end marker, is shown as far as it goes). What follows the last pixel is not looked at. Memory is bounded by the limits that
 //! were checked on the headers and are handed to the decoders again: per megapixel 1.5 MB for a baseline JPEG whose chroma has half size, as a photo's has, and 3 MB
-//! for any other, 9 MB for a progressive one, at most 15 MB for a progressive one in printing inks and 14 MB for a 16-bit PNG with alpha. Transparent pictures are laid on white.
+//! for any other and for a PNG, 9 MB for a progressive one or one of several scans, at most 15 MB for one in printing inks and 14 MB for a WebP. A baseline JPEG may have more
+//! pixels than are decoded at most: it is decoded at a fraction of its size. Transparent pictures are laid on white.
 //! `resize` gets the pixels next, still as they were stored; `orient` turns them afterwards.
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fearless_simd::Level;
-use image::codecs::png::PngDecoder;
-use image::codecs::webp::WebPDecoder;
-use image::{DynamicImage, ImageDecoder, RgbImage};
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
+use image::RgbImage;
 
 use super::buffers::Workbench;
 use super::planar::Planar;
-use super::probe::JpegSegments;
-use super::profile::InksToSrgb;
-use super::{ImagingError, Limits, Probe, jpeg};
+use super::profile::{InksToSrgb, ycc_to_rgb};
+use super::{ImagingError, Limits, Probe, jpeg, png, webp};
 use crate::model::PictureFormat;
-
-/// A progressive JPEG of more scans than this is an attack on CPU time (ten are usual).
-const JPEG_SCANS_MAX: usize = 64;
 
 /// A decoded picture, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
-    /// What zune-jpeg and the image crate make.
+    /// PNG, WebP, and JPEGs in RGB, inks or a rare sampling.
     Rgb(RgbImage),
-    /// What `jpeg` makes.
+    /// All other JPEGs.
     Planar(Planar),
 }
 
@@ -98,10 +88,23 @@ pub fn decode_for(
     let (times, over) = SIX_EIGHTHS_MARGIN;
     let six_do = 8 * u64::from(width) * times <= 6 * over * stored_width;
     let eighths = if eighths == 7 && six_do { 6 } else { eighths };
-    decode_eighths(bench, bytes, probe, limits, eighths.clamp(1, 8) as u32)
+    let eighths = eighths.clamp(1, 8) as u32;
+    decode_eighths(bench, bytes, probe, limits, within(limits, probe, eighths, width))
 }
 
-/// To `eighths` of the size, if the file is one for `jpeg`; otherwise to all of it.
+/// So many eighths, or fewer if they would be more pixels than are decoded at most: with less of a margin then, though never narrower than `width`.
+fn within(limits: &Limits, probe: &Probe, eighths: u32, width: u32) -> u32 {
+    let (stored_width, stored_height) = probe.stored_size();
+    let size = |eighths: u32| jpeg::scaled_size(stored_width, stored_height, eighths);
+    let fits = |eighths: &u32| {
+        let (across, down) = size(*eighths);
+        u64::from(across) * u64::from(down) <= limits.pixels_max
+    };
+    let wide_enough = |eighths: &u32| size(*eighths).0 >= width;
+    (1..=eighths).rev().filter(wide_enough).find(fits).unwrap_or(eighths)
+}
+
+/// To `eighths` of the size, if the file is a JPEG; otherwise to all of it.
 fn decode_eighths(
     bench: &mut Workbench,
     bytes: &[u8],
@@ -110,21 +113,14 @@ fn decode_eighths(
     eighths: u32,
 ) -> Result<Decoded, ImagingError> {
     let format = probe.format;
-    if format == PictureFormat::Jpeg
-        && let Some(frame) = jpeg::Frame::read(bytes)
-        && (frame.width, frame.height) == probe.stored_size()
-    {
-        limits.check(frame.width, frame.height)?;
-        let decoded = jpeg::decode(&frame, eighths, Level::new(), |bytes| bench.bytes(bytes));
-        let damaged = |jpeg::Damage(reason)| ImagingError::damaged(format, reason);
-        return decoded.map(Decoded::Planar).map_err(damaged);
+    if format == PictureFormat::Jpeg {
+        return whole_jpeg(bench, bytes, probe, limits, eighths);
     }
     // The decoders are other people's code fed with strangers' bytes: a panic in there is a damaged picture to us. They
     // own all they touch, so nothing half-changed survives the unwinding.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
-        PictureFormat::Jpeg => whole_jpeg(bench, bytes, limits),
-        PictureFormat::Png => png(bytes, limits),
-        PictureFormat::Webp => webp(bytes, limits),
+        PictureFormat::Webp => webp::decode(bench, bytes, limits),
+        _ => png::decode(bench, bytes, limits),
     }));
     let picture =
         decoded.unwrap_or_else(|_| Err(ImagingError::damaged(format, "the decoder gave up")))?;
@@ -134,75 +130,88 @@ fn decode_eighths(
     Ok(Decoded::Rgb(picture))
 }
 
+/// A JPEG whose last pixel is there; what `jpeg` streams, it streams.
 fn whole_jpeg(
     bench: &mut Workbench,
     bytes: &[u8],
+    probe: &Probe,
     limits: &Limits,
-) -> Result<RgbImage, ImagingError> {
-    let damaged =
-        |reason: &dyn ToString| ImagingError::damaged(PictureFormat::Jpeg, reason.to_string());
-    if !jpeg_is_complete(bytes) {
-        return Err(damaged(&"its end is missing"));
+    eighths: u32,
+) -> Result<Decoded, ImagingError> {
+    let format = PictureFormat::Jpeg;
+    let refusal = |damage| match damage {
+        jpeg::Damage::Ended => ImagingError::Incomplete { format },
+        jpeg::Damage::Wrong(reason) => ImagingError::damaged(format, reason),
+    };
+    let (width, height) = probe.stored_size();
+    let streamed = jpeg::Frame::read(bytes);
+    if let Some(frame) = streamed.filter(|frame| (frame.width, frame.height) == (width, height)) {
+        // `probe` has asked whether it can be made small enough.
+        let decoded = jpeg::decode(&frame, eighths, Level::new(), |bytes| bench.bytes(bytes));
+        return decoded.map(Decoded::Planar).map_err(refusal);
     }
-    let side_max = limits.side_max as usize;
-    let options = DecoderOptions::new_fast()
-        .set_strict_mode(true)
-        .set_max_width(side_max)
-        .set_max_height(side_max)
-        .jpeg_set_max_scans(JPEG_SCANS_MAX)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|error| damaged(&error))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| damaged(&"its size is missing"))?;
-    let (width, height) = (width as u32, height as u32);
     limits.check(width, height)?;
+    let read = jpeg::decode_scans(bytes, eighths, Level::new(), |bytes| bench.bytes(bytes));
+    match read.map_err(refusal)? {
+        jpeg::Read::Planar(planar) => Ok(Decoded::Planar(planar)),
+        jpeg::Read::Separate(separate) => {
+            let picture = joined(bench, &separate, bytes);
+            separate.into_planes().for_each(|plane| bench.keep(plane));
+            picture.map(Decoded::Rgb)
+        }
+    }
+}
+
+/// RGB of components that lie apart; inks by the file's profile, if it has one for them.
+fn joined(
+    bench: &mut Workbench,
+    separate: &jpeg::Separate,
+    bytes: &[u8],
+) -> Result<RgbImage, ImagingError> {
+    let (width, height) = (separate.width, separate.height);
     let mut picture = bench.picture(width, height);
-    // The memory may hold another person's picture: should the decoder ever leave a pixel unwritten, it must not show.
-    picture.fill(0);
-    if let Some(space @ (ColorSpace::CMYK | ColorSpace::YCCK)) = decoder.input_colorspace()
+    let meaning = separate.meaning();
+    let is_ycck = meaning == jpeg::Meaning::YccInks;
+    if (is_ycck || meaning == jpeg::Meaning::Inks)
         && let Some(to_srgb) = InksToSrgb::embedded(bytes)
     {
-        decoder.set_options(options.jpeg_set_out_colorspace(space));
         let mut inks = vec![0; width as usize * height as usize * 4];
-        decoder.decode_into(&mut inks).map_err(|error| damaged(&error))?;
-        let failed = || damaged(&"its colour profile does not fit it");
-        to_srgb.apply(&mut inks, space == ColorSpace::YCCK, &mut picture).ok_or_else(failed)?;
+        for (y, row) in (0..height).zip(inks.chunks_exact_mut(width as usize * 4)) {
+            separate.row(y, row);
+        }
+        let failed =
+            || ImagingError::damaged(PictureFormat::Jpeg, "its colour profile does not fit it");
+        to_srgb.apply(&mut inks, is_ycck, &mut picture).ok_or_else(failed)?;
         return Ok(picture);
     }
-    decoder.decode_into(&mut picture).map_err(|error| damaged(&error))?;
+    let mut row = vec![0; width as usize * separate.channels()];
+    for (y, pixels) in (0..height).zip(picture.chunks_exact_mut(width as usize * 3)) {
+        separate.row(y, &mut row);
+        for (stored, pixel) in
+            row.chunks_exact(separate.channels()).zip(pixels.as_chunks_mut::<3>().0)
+        {
+            *pixel = match (meaning, stored) {
+                (jpeg::Meaning::Ycc, [y, cb, cr]) => ycc_to_rgb([*y, *cb, *cr]),
+                (jpeg::Meaning::Rgb, [red, green, blue]) => [*red, *green, *blue],
+                // The inks' complements are what is left of white, and black takes its share of that.
+                (jpeg::Meaning::Inks, [c, m, y, k]) => [*c, *m, *y].map(|left| share(left, *k)),
+                (jpeg::Meaning::YccInks, [y, cb, cr, k]) => {
+                    ycc_to_rgb([*y, *cb, *cr]).map(|ink| share(255 - ink, *k))
+                }
+                (_, _) => unreachable!("headers say how many components a kind of colours has"),
+            };
+        }
+    }
     Ok(picture)
 }
 
-/// Whether the end-of-image marker follows the last scan. Decoders fill what is missing with grey instead of failing when
-/// the cut lies in the last rows, so this is asked first; it reads each byte once (about 1 ms for 5 MB).
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    // Inside a scan FF is followed by 00 or a restart marker, both of which `next_segment` passes over.
-    let mut segments = JpegSegments::new(bytes);
-    while let Some((marker, _)) = segments.next_segment() {
-        if marker == 0xD9 {
-            return true;
-        }
-    }
-    false
-}
-
-fn png(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), crate_limits(limits))
-        .map_err(|error| ImagingError::damaged(PictureFormat::Png, error))?;
-    dynamic(decoder, PictureFormat::Png)
-}
-
-fn webp(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagingError> {
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes))
-        .map_err(|error| ImagingError::damaged(PictureFormat::Webp, error))?;
-    decoder
-        .set_limits(crate_limits(limits))
-        .map_err(|error| ImagingError::damaged(PictureFormat::Webp, error))?;
-    dynamic(decoder, PictureFormat::Webp)
+/// The product of two levels as parts of 255, rounded.
+fn share(a: u8, b: u8) -> u8 {
+    ((u32::from(a) * u32::from(b) + 127) / 255) as u8
 }
 
 /// The limits in the image crate's words: 8 bytes a pixel is its largest layout here (16-bit RGBA).
-fn crate_limits(limits: &Limits) -> image::Limits {
+pub(super) fn crate_limits(limits: &Limits) -> image::Limits {
     let mut theirs = image::Limits::default();
     theirs.max_image_width = Some(limits.side_max);
     theirs.max_image_height = Some(limits.side_max);
@@ -210,27 +219,8 @@ fn crate_limits(limits: &Limits) -> image::Limits {
     theirs
 }
 
-fn dynamic(decoder: impl ImageDecoder, format: PictureFormat) -> Result<RgbImage, ImagingError> {
-    let picture = DynamicImage::from_decoder(decoder)
-        .map_err(|error| ImagingError::damaged(format, error))?;
-    Ok(match picture {
-        DynamicImage::ImageRgb8(picture) => picture,
-        picture if picture.color().has_alpha() => on_white(picture),
-        picture => picture.into_rgb8(),
-    })
-}
-
-/// Composites on white: c * a + 255 * (1 - a), rounded. Blended on the sRGB values, as browsers do.
-fn on_white(picture: DynamicImage) -> RgbImage {
-    let picture = picture.into_rgba8();
-    let (width, height) = picture.dimensions();
-    let mut out = RgbImage::new(width, height);
-    for (to, from) in out.as_chunks_mut::<3>().0.iter_mut().zip(picture.as_chunks::<4>().0) {
-        let alpha = u32::from(from[3]);
-        for channel in 0..3 {
-            let sum = u32::from(from[channel]) * alpha + 255 * (255 - alpha);
-            to[channel] = ((sum + 127) / 255) as u8;
-        }
-    }
-    out
+/// A pixel laid on white: c * a + 255 * (1 - a), rounded. Blended on the sRGB values, as browsers do.
+pub(super) fn on_white(colour: [u8; 3], alpha: u8) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    colour.map(|level| ((u32::from(level) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }

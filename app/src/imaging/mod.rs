@@ -3,7 +3,7 @@
 //! In the order a picture meets them: [`probe()`] (headers only: is it acceptable?) -> `decode` -> `resize` -> `orient` -> `profile`
 //! (to sRGB) -> `filters` (what a look is), made of `functions` (point filters; `kernels` computes them) and `spatial` (those that look
 //! around) -> `watermark` -> `encode`; `pipeline` is the ordered list of these steps and [`render`] its front door; `buffers` lends them memory.
-//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `raster` is what filters work on, `lanes` the vector arithmetic
+//! `jpeg` reads most JPEGs, as the planes of `planar`, and writes them all; `png` and `webp` read theirs; `raster` is what filters work on, `lanes` the vector arithmetic
 //! that they are written in. `landscape` paints the pictures that seeds and benches use.
 //! All metadata of the original (place, camera) is dropped; a colour profile is applied first, so that renditions are sRGB.
 
@@ -19,12 +19,14 @@ pub mod lanes;
 pub mod orient;
 pub mod pipeline;
 pub mod planar;
+mod png;
 pub mod probe;
 pub mod profile;
 pub mod raster;
 pub mod resize;
 pub mod spatial;
 pub mod watermark;
+mod webp;
 
 pub use image::RgbImage;
 
@@ -37,23 +39,43 @@ use crate::model::PictureFormat;
 /// How large a picture may be. Decoders are told, so that a small file cannot claim much memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Width times height.
+    /// Width times height of what is decoded.
     pub pixels_max: u64,
+    /// Width times height of a JPEG that can be decoded at a fraction of its size, so that its pixels are never there all at once.
+    pub streamed_pixels_max: u64,
     /// Neither side is longer: JPEG cannot hold more than 65,535, and strips serve nobody.
     pub side_max: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { pixels_max: 40_000_000, side_max: 30_000 }
+        Self::of(40_000_000)
     }
 }
 
 impl Limits {
+    /// So many decoded pixels at most, and [`STREAMED_TIMES`] as many of a JPEG that is decoded at a fraction of its size.
+    pub fn of(pixels_max: u64) -> Self {
+        let streamed_pixels_max = pixels_max.saturating_mul(STREAMED_TIMES);
+        Self { pixels_max, streamed_pixels_max, side_max: 30_000 }
+    }
+
     /// Refuses a picture of this size when it is over a limit.
     pub fn check(&self, width: u32, height: u32) -> Result<(), ImagingError> {
-        if u64::from(width) * u64::from(height) > self.pixels_max {
-            let megapixels_max = self.pixels_max as f64 / 1e6;
+        self.check_against(self.pixels_max, width, height)
+    }
+
+    /// [`Limits::check`] of a JPEG that can be decoded at a fraction of its size: what is decoded for its widest rendition must be within the limit.
+    pub fn check_streamed(&self, width: u32, height: u32) -> Result<(), ImagingError> {
+        self.check_against(self.streamed_pixels_max, width, height)?;
+        let eighths = (8 * u64::from(RENDITION_WIDTH_MAX)).div_ceil(u64::from(width).max(1));
+        let (width, height) = jpeg::scaled_size(width, height, eighths.min(8) as u32);
+        self.check_against(self.pixels_max, width, height)
+    }
+
+    fn check_against(&self, pixels_max: u64, width: u32, height: u32) -> Result<(), ImagingError> {
+        if u64::from(width) * u64::from(height) > pixels_max {
+            let megapixels_max = pixels_max as f64 / 1e6;
             return Err(ImagingError::TooManyPixels { width, height, megapixels_max });
         }
         if width.max(height) > self.side_max {
@@ -62,6 +84,11 @@ impl Limits {
         Ok(())
     }
 }
+
+/// Phones take up to 200 megapixels, five times the 40 that are decoded at most.
+const STREAMED_TIMES: u64 = 6;
+/// No rendition is wider.
+pub const RENDITION_WIDTH_MAX: u32 = 2_048;
 
 /// Why a picture is not accepted, in words its owner can act on. All of them but [`ImagingError::Cancelled`] are permanent: trying again
 /// with the same bytes gives the same answer.
@@ -85,12 +112,6 @@ pub enum ImagingError {
         format: PictureFormat,
         /// What is special about it.
         kind: &'static str,
-    },
-    /// More than one frame.
-    #[error("This {} is animated; only still pictures are accepted. Save one frame of it and try again.", name(*.format))]
-    Animated {
-        /// The format.
-        format: PictureFormat,
     },
     /// Too many pixels.
     #[error(
@@ -118,7 +139,7 @@ pub enum ImagingError {
     },
     /// Right format, broken contents.
     #[error(
-        "This {} is damaged or incomplete ({reason}). Open it in a picture program, save it again and try the new file.",
+        "This {} is damaged ({reason}). Open it in a picture program, save it again and try the new file.",
         name(*.format)
     )]
     Damaged {
@@ -126,6 +147,15 @@ pub enum ImagingError {
         format: PictureFormat,
         /// What the decoder met.
         reason: String,
+    },
+    /// The file ends before its picture does.
+    #[error(
+        "This {} is incomplete: its end is missing. Perhaps it was not copied or downloaded to its end. Get it again from where it came from and try that.",
+        name(*.format)
+    )]
+    Incomplete {
+        /// The format.
+        format: PictureFormat,
     },
     /// A version names a look that this build does not have.
     #[error("The look `{name}` is not known here. Choose another one.")]

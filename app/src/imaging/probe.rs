@@ -1,11 +1,12 @@
-//! Headers only: which format, how large, which way up, animated or not. Nothing is decompressed, so that a refusal costs
+//! Headers only: which format, how large, which way up. Nothing is decompressed, so that a refusal costs
 //! microseconds and no memory, whatever the file claims.
 //!
-//! The format is found from the contents; names and content types sent along are not believed. What the headers promise is
+//! Here are the formats and the headers of JPEG; `png` and `webp` read their own. The format is found from the contents; names and content types sent along are not believed. What the headers promise is
 //! checked again by `decode`, which gets the accepted bytes next.
 
+use super::jpeg::Frame;
 use super::orient::Orientation;
-use super::{ImagingError, Limits};
+use super::{ImagingError, Limits, png, webp};
 use crate::model::PictureFormat;
 
 /// What the headers say.
@@ -32,19 +33,28 @@ impl Probe {
     }
 }
 
-/// Reads the headers and refuses what would be refused later: unknown formats, animations, too many pixels.
+/// Reads the headers and refuses what would be refused later: unknown formats, rare kinds, too many pixels.
 pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, ImagingError> {
     let headers = match kind_of(bytes)? {
         PictureFormat::Jpeg => jpeg(bytes),
-        PictureFormat::Png => png(bytes),
-        PictureFormat::Webp => webp(bytes),
+        PictureFormat::Png => png::headers(bytes),
+        PictureFormat::Webp => webp::headers(bytes),
     }?;
     let Headers { format, width, height, orientation } = headers;
     if width == 0 || height == 0 {
         return Err(ImagingError::damaged(format, "it has no pixels"));
     }
-    limits.check(width, height)?;
+    let stored = (width, height);
     let (width, height) = if orientation.swaps_sides() { (height, width) } else { (width, height) };
+    if let Err(refusal) = limits.check(width, height) {
+        // Few pictures get here, so that the second look at their headers costs nothing.
+        let is_streamed =
+            Frame::read(bytes).is_some_and(|frame| (frame.width, frame.height) == stored);
+        match format == PictureFormat::Jpeg && is_streamed {
+            true => limits.check_streamed(width, height)?,
+            false => return Err(refusal),
+        }
+    }
     Ok(Probe { format, width, height, orientation })
 }
 
@@ -56,7 +66,7 @@ pub fn probe_start(start: &[u8], limits: &Limits) -> Option<Result<Probe, Imagin
     }
     match probe(start, limits) {
         // What is missing may be there.
-        Err(ImagingError::Damaged { .. }) => None,
+        Err(ImagingError::Damaged { .. } | ImagingError::Incomplete { .. }) => None,
         found => Some(found),
     }
 }
@@ -64,11 +74,14 @@ pub fn probe_start(start: &[u8], limits: &Limits) -> Option<Result<Probe, Imagin
 /// No signature of a format reaches farther.
 const SIGNATURE_BYTES_MAX: usize = 12;
 
-struct Headers {
-    format: PictureFormat,
-    width: u32,
-    height: u32,
-    orientation: Orientation,
+/// What a format's own headers say.
+pub(super) struct Headers {
+    pub(super) format: PictureFormat,
+    /// Pixels, as stored.
+    pub(super) width: u32,
+    /// Pixels, as stored.
+    pub(super) height: u32,
+    pub(super) orientation: Orientation,
 }
 
 /// Signatures of formats that people do try to upload, so that the refusal can name them.
@@ -110,35 +123,40 @@ fn kind_of(bytes: &[u8]) -> Result<PictureFormat, ImagingError> {
 /// Walks the segments up to the first scan. Each has a marker (FF xx) and a two-byte length that counts itself.
 fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
     let format = PictureFormat::Jpeg;
-    let cut = || ImagingError::damaged(format, "it ends within its headers");
+    let cut = || ImagingError::Incomplete { format };
+    let rare = |kind| Err(ImagingError::UnsupportedKind { format, kind });
     let mut size = None;
     // Each component's name, its factors across and down, its table.
-    let (mut components, mut is_progressive): (&[[u8; 3]], _) = (&[], false);
+    let mut components: &[[u8; 3]] = &[];
     let mut orientation = Orientation::Upright;
     let mut segments = JpegSegments { bytes, position: 2 };
     while let Some((marker, body)) = segments.next_segment() {
         match marker {
             0xC0..=0xC2 => {
                 let (body, rest) = body.split_at_checked(6).ok_or_else(cut)?;
+                if body[0] != 8 {
+                    return rare("more than 8 bits for a colour");
+                }
                 size = Some((be16(body, 3), be16(body, 1)));
-                (components, is_progressive) = (rest.as_chunks().0, marker == 0xC2);
+                components = rest.as_chunks().0;
             }
             0xC4 | 0xC8 | 0xCC => {}
-            0xC3 | 0xC5..=0xCF => {
-                let kind = if marker > 0xC8 { "arithmetic coding" } else { "lossless coding" };
-                return Err(ImagingError::UnsupportedKind { format, kind });
-            }
+            0xC3 | 0xC5..=0xC7 => return rare("lossless or hierarchical coding"),
+            0xC9..=0xCF => return rare("arithmetic coding"),
             0xE1 if body.starts_with(b"Exif\0\0") => {
                 orientation = Orientation::from_exif(&body[6..]);
             }
             0xDA => {
                 let (width, height) =
                     size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
-                let scanned = usize::from(*body.first().ok_or_else(cut)?);
-                let is_odd = !is_progressive && is_read_wrong(components, scanned);
-                if is_odd || is_fractional(components) {
-                    let kind = "a rare sampling of its colours";
-                    return Err(ImagingError::UnsupportedKind { format, kind });
+                if height == 0 && width > 0 {
+                    return rare("a height that is told only behind its pixels");
+                }
+                if is_fractional(components) {
+                    return rare("a rare sampling of its colours");
+                }
+                if !matches!(components.len(), 1 | 3 | 4) {
+                    return rare("a rare number of colours");
                 }
                 return Ok(Headers { format, width, height, orientation });
             }
@@ -148,18 +166,7 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
     Err(cut())
 }
 
-/// Whether zune-jpeg 0.5 would make another picture of a baseline JPEG than it is: where a component has more columns than the first,
-/// or where components that are not all sampled alike have scans of their own. Few encoders write either; `tests/golden/samplings.rs`
-/// tries all that there are.
-fn is_read_wrong(components: &[[u8; 3]], scanned: usize) -> bool {
-    let [[_, first, _], others @ ..] = components else { return false };
-    let wider = others.iter().any(|[_, sampling, _]| sampling >> 4 > first >> 4);
-    let sampled = components.iter().any(|[_, sampling, _]| *sampling != 0x11);
-    wider || scanned < components.len() && sampled
-}
-
-/// Whether a component has no whole fraction of the samples of the largest, such as three for four: zune-jpeg makes another picture of
-/// some of them, libjpeg refuses all.
+/// Whether a component has no whole fraction of the samples of the largest, such as three for four: libjpeg and its kin refuse these.
 fn is_fractional(components: &[[u8; 3]]) -> bool {
     [4, 0].into_iter().any(|shift| {
         let factors = components.iter().map(|[_, sampling, _]| sampling >> shift & 15);
@@ -208,103 +215,22 @@ impl<'a> JpegSegments<'a> {
     }
 }
 
-/// Walks the chunks up to the first pixel data: length, type, contents, checksum.
-fn png(bytes: &[u8]) -> Result<Headers, ImagingError> {
-    let format = PictureFormat::Png;
-    let cut = || ImagingError::damaged(format, "it ends within its headers");
-    let mut size = None;
-    let mut orientation = Orientation::Upright;
-    let mut position = 8;
-    loop {
-        let head = bytes.get(position..position + 8).ok_or_else(cut)?;
-        let length = be32(head, 0) as usize;
-        let start = position + 8;
-        // Saturating: a claimed length near 2^32 must not wrap on a 32-bit machine.
-        let body = bytes.get(start..start.saturating_add(length));
-        match &head[4..8] {
-            b"IHDR" => {
-                let body = body.and_then(|body| body.get(..8)).ok_or_else(cut)?;
-                size = Some((be32(body, 0), be32(body, 4)));
-            }
-            b"acTL" => {
-                let body = body.and_then(|body| body.get(..4)).ok_or_else(cut)?;
-                if be32(body, 0) > 1 {
-                    return Err(ImagingError::Animated { format });
-                }
-            }
-            b"eXIf" => orientation = Orientation::from_exif(body.ok_or_else(cut)?),
-            b"IDAT" => {
-                let (width, height) =
-                    size.ok_or_else(|| ImagingError::damaged(format, "its size is missing"))?;
-                return Ok(Headers { format, width, height, orientation });
-            }
-            _ => {}
-        }
-        position = start.saturating_add(length).saturating_add(4);
-    }
-}
-
-/// Walks the RIFF chunks: type, little-endian length, contents, padding to an even length.
-fn webp(bytes: &[u8]) -> Result<Headers, ImagingError> {
-    let format = PictureFormat::Webp;
-    let cut = || ImagingError::damaged(format, "it ends within its headers");
-    let mut size = None;
-    let mut orientation = Orientation::Upright;
-    let mut position = 12;
-    while let Some(head) = bytes.get(position..position + 8) {
-        let length = le32(head, 4) as usize;
-        let body = bytes.get(position + 8..).ok_or_else(cut)?;
-        match &head[..4] {
-            b"VP8X" => {
-                let body = body.get(..10).ok_or_else(cut)?;
-                if body[0] & 0x02 != 0 {
-                    return Err(ImagingError::Animated { format });
-                }
-                size = Some((le24(body, 4) + 1, le24(body, 7) + 1));
-            }
-            b"VP8 " if size.is_none() => {
-                let body = body.get(..10).ok_or_else(cut)?;
-                if body[3..6] != [0x9D, 0x01, 0x2A] {
-                    return Err(ImagingError::damaged(format, "its frame header is wrong"));
-                }
-                size = Some((le16(body, 6) & 0x3FFF, le16(body, 8) & 0x3FFF));
-            }
-            b"VP8L" if size.is_none() => {
-                let body = body.get(..5).ok_or_else(cut)?;
-                let bits = le32(body, 1);
-                size = Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1));
-            }
-            b"ANIM" | b"ANMF" => return Err(ImagingError::Animated { format }),
-            b"EXIF" => {
-                let exif = body.get(..length).ok_or_else(cut)?;
-                // Some writers keep JPEG's prefix.
-                let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
-                orientation = Orientation::from_exif(exif);
-            }
-            _ => {}
-        }
-        position = position.saturating_add(8).saturating_add(length).saturating_add(length & 1);
-    }
-    let (width, height) = size.ok_or_else(cut)?;
-    Ok(Headers { format, width, height, orientation })
-}
-
 fn be16(bytes: &[u8], at: usize) -> u32 {
     u32::from(bytes[at]) << 8 | u32::from(bytes[at + 1])
 }
 
-fn be32(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn be32(bytes: &[u8], at: usize) -> u32 {
     be16(bytes, at) << 16 | be16(bytes, at + 2)
 }
 
-fn le16(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn le16(bytes: &[u8], at: usize) -> u32 {
     u32::from(bytes[at]) | u32::from(bytes[at + 1]) << 8
 }
 
-fn le24(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn le24(bytes: &[u8], at: usize) -> u32 {
     le16(bytes, at) | u32::from(bytes[at + 2]) << 16
 }
 
-fn le32(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn le32(bytes: &[u8], at: usize) -> u32 {
     le16(bytes, at) | le16(bytes, at + 2) << 16
 }

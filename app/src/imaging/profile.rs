@@ -1,71 +1,99 @@
 //! Colour profiles: what a camera meant by its numbers, told in the numbers of sRGB.
 //!
 //! Renditions carry no profile, and browsers take such pictures for sRGB. A picture in another space (Display P3 of phones, Adobe RGB of
-//! cameras, a grey gamma) is therefore converted with its embedded ICC profile, by moxcms, after the first resize, when it is small.
-//! A profile that cannot be read, or that does not fit the picture, is passed over, as browsers do. The `pipeline` calls this between
-//! `orient` and `filters`; for CMYK, [`InksToSrgb`], `decode` does it, since the inks are gone afterwards.
+//! cameras, a grey gamma) is therefore converted with its embedded ICC profile, or as a PNG describes its colours otherwise, by moxcms,
+//! after the first resize, when it is small. A profile that cannot be read, or that is made for other pixels (a grey one in a coloured
+//! picture), is passed over, as browsers do. `icc` reads the files, `described` knows colour spaces without one, `grey` those of one
+//! channel. The `pipeline` calls this between `orient` and `filters`; for CMYK, [`InksToSrgb`], and for transparent and deep pixels `decode`
+//! does it, since inks, alpha and depth are gone afterwards.
 
-use std::io::Cursor;
+mod described;
+mod grey;
+mod icc;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use image::codecs::png::PngDecoder;
-use image::codecs::webp::WebPDecoder;
-use image::{ImageDecoder, RgbImage};
+use image::RgbImage;
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 
-use super::probe::JpegSegments;
+use self::grey::Ramp;
+use super::png::{self, byte};
+use super::webp;
 use crate::model::PictureFormat;
 
-/// Longer profiles are passed over: those of displays and cameras have under 10 KB, printers' tables up to some megabytes.
-const PROFILE_BYTES_MAX: usize = 4 << 20;
 /// Steps of each channel in the grid on which a profile is compared with sRGB.
 const GRID: u8 = 9;
 /// A profile that moves no colour of the grid by more levels than this is sRGB under another name.
 const SAME_LEVELS: u8 = 1;
 
+/// What a file's samples stand for: a profile is used for the pixels that it is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pixels {
+    /// One channel. A profile of RGB serves, too: the channel is all three of its own.
+    Grey,
+    /// RGB, or what becomes RGB without a profile.
+    Colours,
+    /// Four or more.
+    Inks,
+}
+
 /// The way from an embedded profile to sRGB.
 #[derive(Clone)]
-pub struct ToSrgb {
-    executor: Arc<dyn TransformExecutor<u8> + Send + Sync>,
+pub struct ToSrgb(Way);
+
+#[derive(Clone)]
+enum Way {
     /// A profile of one channel: the three of the decoded picture are equal, and the first is taken.
-    grey: bool,
+    Grey(Ramp),
+    Colours(Arc<ColorProfile>, Arc<dyn TransformExecutor<u8> + Send + Sync>),
 }
 
 impl ToSrgb {
-    /// From the file's embedded profile; none where there is none, where it cannot be used, and where it is sRGB anyway.
+    /// From the file's embedded profile or description; none where there is none, where it cannot be used, where it is sRGB anyway, and
+    /// where `decode` has used it.
     pub fn embedded(bytes: &[u8], format: PictureFormat) -> Option<Self> {
-        // Other people's code fed with strangers' bytes, as in `decode`: a panic there means an unusable profile.
-        catch_unwind(AssertUnwindSafe(|| {
-            let icc = match format {
-                PictureFormat::Jpeg => jpeg_profile(bytes),
-                PictureFormat::Png => {
-                    PngDecoder::new(Cursor::new(bytes)).ok()?.icc_profile().ok()?
-                }
-                PictureFormat::Webp => {
-                    WebPDecoder::new(Cursor::new(bytes)).ok()?.icc_profile().ok()?
-                }
-            }?;
-            Self::from_icc(&icc)
-        }))
-        .unwrap_or(None)
+        usable(|| match format {
+            PictureFormat::Jpeg => {
+                let (icc, pixels) = icc::of_jpeg(bytes)?;
+                Self::from_icc(&icc, pixels)
+            }
+            PictureFormat::Png => png::to_srgb(bytes),
+            PictureFormat::Webp => Self::of_colours(webp::profile(bytes)?),
+        })
     }
 
-    /// From the bytes of an ICC profile; none as for [`ToSrgb::embedded`].
-    fn from_icc(icc: &[u8]) -> Option<Self> {
-        if icc.len() > PROFILE_BYTES_MAX {
-            return None;
-        }
-        let profile = ColorProfile::new_from_slice(icc).ok()?;
-        let (layout, grey) = match profile.color_space {
-            DataColorSpace::Rgb => (Layout::Rgb, false),
-            DataColorSpace::Gray => (Layout::Gray, true),
+    /// From the bytes of an ICC profile of a picture in RGB; none as for [`ToSrgb::embedded`].
+    pub(super) fn of_colours(icc: &[u8]) -> Option<Self> {
+        usable(|| Self::from_icc(icc, Pixels::Colours))
+    }
+
+    /// From what the chunks of a PNG say; none as for [`ToSrgb::embedded`].
+    pub(super) fn described(info: &::png::Info<'_>) -> Option<Self> {
+        use ::png::ColorType::{Grayscale, GrayscaleAlpha};
+        let is_grey = matches!(info.color_type, Grayscale | GrayscaleAlpha);
+        let pixels = if is_grey { Pixels::Grey } else { Pixels::Colours };
+        Self::from_profile(described::of_png(info)?, pixels)
+    }
+
+    fn from_icc(icc: &[u8], pixels: Pixels) -> Option<Self> {
+        Self::from_profile(icc::read(icc)?, pixels)
+    }
+
+    fn from_profile(profile: ColorProfile, pixels: Pixels) -> Option<Self> {
+        let way = match (profile.color_space, pixels) {
+            (DataColorSpace::Gray, Pixels::Grey) => Way::Grey(Ramp::of(&profile)?),
+            (DataColorSpace::Rgb, Pixels::Grey | Pixels::Colours) => {
+                let srgb = ColorProfile::new_srgb();
+                let options = options(&profile, &srgb);
+                let executor =
+                    profile.create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, options);
+                let executor = executor.ok()?;
+                Way::Colours(Arc::new(profile), executor)
+            }
             _ => return None,
         };
-        let srgb = ColorProfile::new_srgb();
-        let options = TransformOptions::default();
-        let executor = profile.create_transform_8bit(layout, &srgb, Layout::Rgb, options).ok()?;
-        let transform = Self { executor, grey };
+        let transform = Self(way);
         (!transform.changes_nothing()?).then_some(transform)
     }
 
@@ -73,9 +101,10 @@ impl ToSrgb {
     fn changes_nothing(&self) -> Option<bool> {
         let level = |step: u32| (step * 255 / u32::from(GRID - 1)) as u8;
         let steps = u32::from(GRID);
+        let is_grey = matches!(self.0, Way::Grey(_));
         let mut grid = RgbImage::from_fn(steps * steps, steps, |x, y| {
             let rgb = [level(x % steps), level(x / steps), level(y)];
-            image::Rgb(if self.grey { [rgb[0]; 3] } else { rgb })
+            image::Rgb(if is_grey { [rgb[0]; 3] } else { rgb })
         });
         let before = grid.clone();
         self.apply(&mut grid)?;
@@ -86,6 +115,15 @@ impl ToSrgb {
     /// Converts the picture in place, row by row. None when the transform fails: the picture is then part old, part new, which
     /// cannot happen for a transform that has passed [`ToSrgb::embedded`], since lengths are all it checks.
     pub fn apply(&self, picture: &mut RgbImage) -> Option<()> {
+        let executor = match &self.0 {
+            Way::Grey(ramp) => {
+                for pixel in picture.pixels_mut() {
+                    pixel.0 = ramp.srgb(u16::from(pixel.0[0]) * 257);
+                }
+                return Some(());
+            }
+            Way::Colours(_, executor) => executor,
+        };
         let row_bytes = picture.width() as usize * 3;
         if row_bytes == 0 {
             return Some(());
@@ -93,11 +131,79 @@ impl ToSrgb {
         let mut row = Vec::with_capacity(row_bytes);
         for pixels in picture.chunks_exact_mut(row_bytes) {
             row.clear();
-            match self.grey {
-                true => row.extend(pixels.iter().step_by(3)),
-                false => row.extend_from_slice(pixels),
+            row.extend_from_slice(pixels);
+            executor.transform(&row, pixels).ok()?;
+        }
+        Some(())
+    }
+
+    /// The same for samples of 16 bits; none when there is no such transform.
+    fn deep(&self) -> Option<DeepToSrgb> {
+        let way = match &self.0 {
+            Way::Grey(ramp) => DeepWay::Grey(ramp.clone()),
+            Way::Colours(profile, _) => {
+                let srgb = ColorProfile::new_srgb();
+                let options = options(profile, &srgb);
+                let executor =
+                    profile.create_transform_16bit(Layout::Rgb, &srgb, Layout::Rgb, options);
+                DeepWay::Colours(executor.ok()?)
             }
-            self.executor.transform(&row, pixels).ok()?;
+        };
+        Some(DeepToSrgb { way, colours: Vec::new(), made: Vec::new() })
+    }
+}
+
+/// What others' code makes of strangers' bytes, as in `decode`: a panic there means an unusable profile.
+fn usable<T>(find: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(find)).unwrap_or(None)
+}
+
+/// Whole numbers hold coefficients of a matrix up to 4, which those of HDR and of wild primaries are far beyond.
+fn options(profile: &ColorProfile, srgb: &ColorProfile) -> TransformOptions {
+    let matrix = profile.transform_matrix(srgb).v;
+    let prefer_fixed_point = matrix.as_flattened().iter().all(|cell| cell.abs() <= 2.0);
+    TransformOptions { prefer_fixed_point, ..TransformOptions::default() }
+}
+
+/// [`ToSrgb`] for samples of 16 bits, with room for a row.
+pub(super) struct DeepToSrgb {
+    way: DeepWay,
+    colours: Vec<u16>,
+    made: Vec<u16>,
+}
+
+enum DeepWay {
+    Grey(Ramp),
+    Colours(Arc<dyn TransformExecutor<u16> + Send + Sync>),
+}
+
+impl DeepToSrgb {
+    /// From what the chunks of a PNG say; none as for [`ToSrgb::embedded`].
+    pub(super) fn described(info: &::png::Info<'_>) -> Option<Self> {
+        usable(|| ToSrgb::described(info)?.deep())
+    }
+
+    /// From one sample a pixel, or three, to RGB of 8 bits. None when the transform fails.
+    pub(super) fn row(&mut self, samples: &[u16], rgb: &mut [u8]) -> Option<()> {
+        let pixels = rgb.as_chunks_mut::<3>().0;
+        let channels = samples.len() / pixels.len().max(1);
+        match &self.way {
+            DeepWay::Grey(ramp) => {
+                for (to, from) in pixels.iter_mut().zip(samples.chunks_exact(channels.max(1))) {
+                    *to = ramp.srgb(from[0]);
+                }
+            }
+            DeepWay::Colours(executor) => {
+                self.colours.clear();
+                self.colours.extend(
+                    samples.iter().flat_map(|sample| std::iter::repeat_n(*sample, 3 / channels)),
+                );
+                self.made.resize(self.colours.len(), 0);
+                executor.transform(&self.colours, &mut self.made).ok()?;
+                for (to, from) in pixels.iter_mut().zip(self.made.as_chunks::<3>().0) {
+                    *to = from.map(byte);
+                }
+            }
         }
         Some(())
     }
@@ -111,11 +217,10 @@ pub struct InksToSrgb {
 impl InksToSrgb {
     /// From the JPEG's embedded profile; none where there is none for inks, or none that can be used.
     pub fn embedded(bytes: &[u8]) -> Option<Self> {
-        // As for `ToSrgb`: a panic in there means an unusable profile.
-        catch_unwind(AssertUnwindSafe(|| {
-            let icc = jpeg_profile(bytes).filter(|icc| icc.len() <= PROFILE_BYTES_MAX)?;
-            let profile = ColorProfile::new_from_slice(&icc).ok()?;
-            if profile.color_space != DataColorSpace::Cmyk {
+        usable(|| {
+            let (icc, pixels) = icc::of_jpeg(bytes)?;
+            let profile = icc::read(&icc)?;
+            if (profile.color_space, pixels) != (DataColorSpace::Cmyk, Pixels::Inks) {
                 return None;
             }
             let options = TransformOptions::default();
@@ -123,8 +228,7 @@ impl InksToSrgb {
             // Four channels, whatever the layout calls them.
             let executor = profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options);
             Some(Self { executor: executor.ok()? })
-        }))
-        .unwrap_or(None)
+        })
     }
 
     /// Fills the picture from what is stored for its pixels, four bytes each: inks as Adobe's programs store them, 255 being none, or
@@ -149,33 +253,12 @@ impl InksToSrgb {
 }
 
 /// YCbCr as JFIF defines it (BT.601, full range).
-fn ycc_to_rgb(ycc: [u8; 3]) -> [u8; 3] {
+pub(super) fn ycc_to_rgb(ycc: [u8; 3]) -> [u8; 3] {
     let [y, cb, cr] = ycc.map(f32::from);
     let (cb, cr) = (cb - 128.0, cr - 128.0);
     // `as` saturates.
     [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb]
         .map(|value| value.round() as u8)
-}
-
-/// The profile of a JPEG: APP2 segments with a number and a count, put together in their order.
-fn jpeg_profile(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut parts: Vec<(u8, &[u8])> = Vec::new();
-    let mut segments = JpegSegments::new(bytes);
-    while let Some((marker, body)) = segments.next_segment() {
-        match marker {
-            0xE2 => {
-                if let Some([number, _count, part @ ..]) = body.strip_prefix(b"ICC_PROFILE\0") {
-                    parts.push((*number, part));
-                }
-            }
-            // Profiles stand before the first scan.
-            0xDA | 0xD9 => break,
-            _ => {}
-        }
-    }
-    parts.sort_by_key(|(number, _)| *number);
-    let profile: Vec<u8> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
-    (!profile.is_empty()).then_some(profile)
 }
 
 #[cfg(test)]
@@ -217,7 +300,7 @@ mod tests {
 
     #[test]
     fn display_p3_becomes_the_same_colours_in_srgb() {
-        let p3 = ToSrgb::from_icc(&icc(&ColorProfile::new_display_p3())).expect("not sRGB");
+        let p3 = ToSrgb::of_colours(&icc(&ColorProfile::new_display_p3())).expect("not sRGB");
         for rgb in [[200, 100, 50], [30, 180, 90], [128, 128, 128], [255, 255, 255], [10, 20, 200]]
         {
             let wanted = P3_TO_SRGB.map(|row| {
@@ -231,12 +314,12 @@ mod tests {
 
     #[test]
     fn srgb_under_any_name_is_left_alone() {
-        assert!(ToSrgb::from_icc(&icc(&ColorProfile::new_srgb())).is_none());
+        assert!(ToSrgb::of_colours(&icc(&ColorProfile::new_srgb())).is_none());
     }
 
     #[test]
     fn a_grey_gamma_is_converted_from_one_channel() {
-        let grey = ToSrgb::from_icc(&icc(&ColorProfile::new_gray_with_gamma(1.0)));
+        let grey = ToSrgb::from_icc(&icc(&ColorProfile::new_gray_with_gamma(1.0)), Pixels::Grey);
         let grey = grey.expect("a linear grey is not sRGB's");
         let [r, g, b] = converted(&grey, [55; 3]);
         assert_eq!((r, g), (g, b));
@@ -246,10 +329,10 @@ mod tests {
 
     #[test]
     fn what_is_no_profile_is_passed_over() {
-        assert!(ToSrgb::from_icc(b"no profile").is_none());
+        assert!(ToSrgb::of_colours(b"no profile").is_none());
         let mut broken = icc(&ColorProfile::new_display_p3());
         broken.truncate(200);
-        assert!(ToSrgb::from_icc(&broken).is_none());
+        assert!(ToSrgb::of_colours(&broken).is_none());
         assert!(ToSrgb::embedded(b"\xff\xd8\xff\xe2\0\x04ab", PictureFormat::Jpeg).is_none());
     }
 }

@@ -8,14 +8,17 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::forwarded::Client;
+use super::origin::local_target;
 use super::photo::remove_assets;
 use super::renewal;
 use super::versions::account;
 use super::{
-    Client, Done, Form, LoggedIn, MaybeViewer, Query, clean, local_target, see_other,
-    session_cookie, session_value,
+    Done, Form, LoggedIn, MaybeViewer, Query, no_session_cookie, see_other, session_cookie,
+    session_value,
 };
 use crate::error::{AppError, AppResult};
+use crate::letters::{clean, one_line_mistake};
 use crate::model::{Plan, User, UserId};
 use crate::password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::session::Viewer;
@@ -45,8 +48,9 @@ pub struct SignupForm {
 pub async fn signup_page(
     MaybeViewer(viewer): MaybeViewer,
     Query(query): Query<NextQuery>,
+    headers: HeaderMap,
 ) -> AppResult<Response> {
-    let next = local_target(&query.next);
+    let next = &local_target(&headers, &query.next);
     if viewer.is_some() {
         return Ok(see_other(next));
     }
@@ -61,8 +65,8 @@ pub async fn signup(
     Form(form): Form<SignupForm>,
 ) -> AppResult<Response> {
     let name = clean(&form.name).to_lowercase();
-    let display_name = clean(&form.display_name);
-    let next = local_target(&form.next);
+    let display_name = form.display_name.trim().to_owned();
+    let next = &local_target(&headers, &form.next);
     let refuse = |status: StatusCode, mistakes: SignupMistakes| {
         let (name, display_name) = (name.as_str(), display_name.as_str());
         page_with(status, &SignupPage { viewer: None, name, display_name, next, mistakes })
@@ -106,9 +110,10 @@ fn name_mistake(name: &str) -> Option<String> {
 
 fn display_name_mistake(name: &str) -> Option<String> {
     let length = name.chars().count();
-    let good =
-        (1..=DISPLAY_NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
-    (!good).then(|| format!("The name on pages needs 1 to {DISPLAY_NAME_CHARS_MAX} characters."))
+    if !(1..=DISPLAY_NAME_CHARS_MAX).contains(&length) {
+        return Some(format!("The name on pages needs 1 to {DISPLAY_NAME_CHARS_MAX} characters."));
+    }
+    one_line_mistake(name).map(|mistake| format!("The name on pages {mistake}"))
 }
 
 fn password_mistake(password: &str) -> Option<String> {
@@ -127,7 +132,7 @@ async fn logged_in(
 ) -> AppResult<Response> {
     let value = state.sessions.start(viewer).await?;
     let mut response = see_other(next);
-    response.headers_mut().insert(header::SET_COOKIE, session_cookie(headers, Some(&value)));
+    response.headers_mut().insert(header::SET_COOKIE, session_cookie(headers, &value));
     Ok(response)
 }
 
@@ -142,8 +147,9 @@ pub struct NextQuery {
 pub async fn login_page(
     MaybeViewer(viewer): MaybeViewer,
     Query(query): Query<NextQuery>,
+    headers: HeaderMap,
 ) -> AppResult<Response> {
-    let next = local_target(&query.next);
+    let next = &local_target(&headers, &query.next);
     if viewer.is_some() {
         return Ok(see_other(next));
     }
@@ -169,7 +175,7 @@ pub async fn login(
     Form(form): Form<LoginForm>,
 ) -> AppResult<Response> {
     let name = clean(&form.name).to_lowercase();
-    let next = local_target(&form.next);
+    let next = &local_target(&headers, &form.next);
     let refuse = |status: StatusCode, mistake: &str| {
         let mistake = Some(mistake);
         page_with(status, &LoginPage { viewer: None, name: &name, next, mistake })
@@ -205,7 +211,7 @@ pub async fn logout(State(state): State<AppState>, headers: HeaderMap) -> AppRes
         state.sessions.end(value).await?;
     }
     let mut response = see_other("/?done=logout");
-    response.headers_mut().insert(header::SET_COOKIE, session_cookie(&headers, None));
+    response.headers_mut().insert(header::SET_COOKIE, no_session_cookie());
     Ok(response)
 }
 
@@ -294,7 +300,7 @@ pub async fn rename(
     Form(form): Form<RenameForm>,
 ) -> AppResult<Response> {
     let mut person = account(&state, &viewer).await?;
-    let display_name = clean(&form.display_name);
+    let display_name = form.display_name.trim().to_owned();
     if let Some(mistake) = display_name_mistake(&display_name) {
         let (status, mistake) = (StatusCode::UNPROCESSABLE_ENTITY, mistake.as_str());
         let mistake = Some((AccountForm::Rename, mistake));
@@ -374,7 +380,6 @@ pub async fn delete(
     State(state): State<AppState>,
     LoggedIn(viewer): LoggedIn,
     Client(address): Client,
-    headers: HeaderMap,
     Form(form): Form<DeleteForm>,
 ) -> AppResult<Response> {
     let person = account(&state, &viewer).await?;
@@ -392,6 +397,6 @@ pub async fn delete(
     });
     work.await??;
     let mut response = see_other("/?done=deleted");
-    response.headers_mut().insert(header::SET_COOKIE, session_cookie(&headers, None));
+    response.headers_mut().insert(header::SET_COOKIE, no_session_cookie());
     Ok(response)
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Path;
+use super::validators::Known;
 use crate::assets::AssetKey;
 use crate::config::AssetsSetting;
 use crate::error::{AppError, AppResult};
@@ -28,13 +29,14 @@ pub async fn show(
     let format = format.picture_format().as_str();
     let etag = HeaderValue::from_str(&format!("\"{version}-{width}-{format}\""))
         .map_err(|_| AppError::NotFound("this picture"))?;
-    let known = headers.get(header::IF_NONE_MATCH) == Some(&etag);
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        let bytes = state.assets.get(&key).await?.ok_or_else(missing)?;
-        state.telemetry.counters.add("assets.served_bytes", bytes.len() as u64);
-        bytes.into_response()
+    let known = Known::of(&headers).tag(&etag);
+    let mut response = match known {
+        Some(_) => StatusCode::NOT_MODIFIED.into_response(),
+        None => {
+            let bytes = state.assets.get(&key).await?.ok_or_else(missing)?;
+            state.telemetry.counters.add("assets.served_bytes", bytes.len() as u64);
+            bytes.into_response()
+        }
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(key.content_type()));

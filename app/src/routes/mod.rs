@@ -1,18 +1,18 @@
-//! The pages, a file per family, and what they share: who is looking, forms and ids that explain their mistakes.
+//! The pages, a file per family, and what they share: who is looking, forms and ids that explain their mistakes. Which addresses are this
+//! site's own is in `origin`, what a balancer says in `forwarded`, what a client has already in `validators`.
 //!
 //! Each file opens with its query budget: how many store verbs one request of each page may use. Tests hold them to it.
 //! From here a request goes to the traits in `store`, `assets` and `jobs`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use axum::extract::rejection::FormRejection;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::de::DeserializeOwned;
 
-use crate::config::ClientAddress;
+use self::forwarded::is_https;
+use self::origin::local_referer;
 use crate::error::AppError;
 use crate::session::{COOKIE_NAME, Viewer};
 use crate::state::AppState;
@@ -20,8 +20,10 @@ use crate::state::AppState;
 pub mod account;
 pub mod assets;
 pub mod explore;
+pub mod forwarded;
 pub mod health;
 pub mod home;
+pub mod origin;
 pub mod people;
 pub mod photo;
 pub mod renewal;
@@ -29,6 +31,7 @@ pub mod slots;
 pub mod social;
 pub mod static_files;
 pub mod upload;
+pub mod validators;
 pub mod versions;
 
 /// Who is looking, if anybody is logged in.
@@ -132,40 +135,6 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     }
 }
 
-/// Whose login attempts these are.
-pub struct Client(pub IpAddr);
-
-impl FromRequestParts<AppState> for Client {
-    type Rejection = AppError;
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        let forwarded = || {
-            let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
-            last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
-        };
-        let address = match state.config.client_address {
-            ClientAddress::Forwarded => forwarded().or(peer),
-            ClientAddress::Peer => peer,
-        };
-        Ok(Self(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
-    }
-}
-
-/// The page on this site that a form was on, as path and query.
-pub fn local_referer(headers: &HeaderMap) -> Option<String> {
-    let referer: http::Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    (referer.authority()?.as_str() == host)
-        .then(|| referer.path_and_query().map(|target| target.to_string()))?
-}
-
-/// Only addresses of this site: a path, and none that a browser would read as another host.
-pub fn local_target(next: &str) -> &str {
-    let local =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
-    if local { next } else { "/" }
-}
-
 /// 303 to where the form was sent from, or to `otherwise`.
 pub fn back(headers: &HeaderMap, otherwise: &str) -> Response {
     let target = local_referer(headers);
@@ -184,22 +153,18 @@ pub fn wants_json(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
 }
 
-/// Whether the person's browser came by HTTPS. Behind a balancer that ends TLS this header says so; a client that forges it harms
-/// only itself.
-pub fn is_https(headers: &HeaderMap) -> bool {
-    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
-}
-
-/// The Set-Cookie header of a session, or of its end.
-pub fn session_cookie(headers: &HeaderMap, value: Option<&str>) -> HeaderValue {
+/// The Set-Cookie header of a session.
+pub fn session_cookie(headers: &HeaderMap, value: &str) -> HeaderValue {
     let secure = if is_https(headers) { "; Secure" } else { "" };
-    let (value, age_s) = match value {
-        Some(value) => (value, crate::session::LIFETIME_S),
-        None => ("", 0),
-    };
+    let age_s = crate::session::LIFETIME_S;
     let cookie =
         format!("{COOKIE_NAME}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&cookie).expect("session values are base64url or hex")
+}
+
+/// The Set-Cookie header of a session's end. Without `Secure`, which only says where a cookie with a value may go.
+pub fn no_session_cookie() -> HeaderValue {
+    HeaderValue::from_static("session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
 }
 
 /// Percent-encodes what may not stand in a query.
@@ -216,22 +181,9 @@ pub fn query_escape(text: &str) -> String {
     escaped
 }
 
-/// Text from a form: line ends as in Unix, no spaces around.
-pub fn clean(text: &str) -> String {
-    text.replace("\r\n", "\n").trim().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redirects_stay_on_this_site() {
-        assert_eq!(local_target("/p/1?x=y"), "/p/1?x=y");
-        for elsewhere in ["//evil.test", "https://evil.test", "/\\evil.test", "", "javascript:x"] {
-            assert_eq!(local_target(elsewhere), "/");
-        }
-    }
 
     #[test]
     fn the_session_is_found_among_other_cookies() {
@@ -240,17 +192,5 @@ mod tests {
         let line = HeaderValue::from_static("a=b; session=abc.def; sessions=x");
         headers.insert(header::COOKIE, line);
         assert_eq!(session_value(&headers), Some("abc.def"));
-    }
-
-    #[test]
-    fn a_referer_counts_only_from_here() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::from_static("photos.test:8080"));
-        let mut from = |url: &'static str| {
-            headers.insert(header::REFERER, HeaderValue::from_static(url));
-            local_referer(&headers)
-        };
-        assert_eq!(from("http://photos.test:8080/?before=1").as_deref(), Some("/?before=1"));
-        assert_eq!(from("http://evil.test/"), None);
     }
 }

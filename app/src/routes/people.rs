@@ -1,6 +1,6 @@
 //! People: the profile with its counts and photos, and the search by name.
 //!
-//! Query budget: profile 3 (`user_by_name`, `photo_page`, and `is_following` for somebody else's), search 1
+//! Query budget: profile 3 (`profile`, `photo_page`, and `is_following` for somebody else's), search 1
 //! (`search_users`), none for an empty search.
 
 use axum::extract::State;
@@ -32,7 +32,7 @@ pub async fn profile(
     if lower != name {
         return Ok(see_other(&format!("/u/{}", super::query_escape(&lower))));
     }
-    let person = state.store.user_by_name(&name).await?;
+    let person = state.store.profile(&name).await?;
     let person = person.ok_or(AppError::NotFound("this person"))?;
     let viewer_id = viewer.as_ref().map(|viewer| viewer.id);
     let own = viewer_id == Some(person.id);

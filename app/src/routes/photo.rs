@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::versions::{Told, edit_page_with};
-use super::{Form, LoggedIn, MaybeViewer, Path, Query, clean, see_other};
+use super::{Form, LoggedIn, MaybeViewer, Path, Query, see_other};
 use crate::assets::{AssetKey, rendition_keys};
 use crate::error::{AppError, AppResult};
 use crate::imaging::filters;
+use crate::letters::clean;
 use crate::model::{CommentId, Photo, PhotoCard, PhotoId, Progress, Version};
 use crate::session::Viewer;
 use crate::state::AppState;

@@ -164,18 +164,18 @@ mod tests {
 
     fn refused(bytes: u64, content_type: &str) -> Option<(u16, String)> {
         let wanted = Wanted { bytes, content_type: content_type.to_owned() };
-        let mistake = check(&wanted, 20 << 20).err()?;
+        let mistake = check(&wanted, 64 << 20).err()?;
         Some((mistake.status.as_u16(), mistake.message))
     }
 
     #[test]
     fn what_would_be_refused_afterwards_is_refused_before() {
         for content_type in ["image/jpeg", "image/png", "image/webp"] {
-            assert_eq!(refused(20 << 20, content_type), None, "{content_type}");
+            assert_eq!(refused(64 << 20, content_type), None, "{content_type}");
         }
         for (bytes, content_type, status, words) in [
             (0, "image/png", 422, "Choose a picture first"),
-            ((20 << 20) + 1, "image/png", 413, "larger than 20 MB"),
+            ((64 << 20) + 1, "image/png", 413, "larger than 64 MB"),
             (9, "image/gif", 422, "This is a GIF file"),
             (9, "video/mp4", 422, "This is a video file"),
             (9, "image/jpeg; charset=x", 422, "not a picture"),

@@ -1,6 +1,6 @@
 //! What people do to each other's photos: like, comment, follow.
 //!
-//! Query budget: like 1 (`set_like`), comment 1 (`add_comment`), delete a comment 1, follow 2 (`user_by_name`,
+//! Query budget: like 1 (`set_like`), comment 2 (`user`, `add_comment`), delete a comment 1, follow 2 (`profile`,
 //! `set_follow`). Forms are answered with 303 back to the page; a script that asks for JSON gets the new state instead.
 
 use axum::extract::State;
@@ -8,8 +8,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::{Form, LoggedIn, Path, back, clean, see_other, wants_json};
+use super::versions::account;
+use super::{Form, LoggedIn, Path, back, see_other, wants_json};
 use crate::error::{AppError, AppResult};
+use crate::letters::clean;
 use crate::model::{Comment, CommentId, PhotoId};
 use crate::state::AppState;
 
@@ -65,7 +67,8 @@ pub async fn comment(
     }
     let now_ms = state.clock.now_ms();
     let id = CommentId::new(now_ms.unsigned_abs(), state.clock.random());
-    let comment = Comment { id, photo, author: viewer.into(), body, created_at_ms: now_ms };
+    let author = account(&state, &viewer).await?.into();
+    let comment = Comment { id, photo, author, body, created_at_ms: now_ms };
     state.store.add_comment(&comment).await?;
     Ok(see_other(&format!("/p/{photo}#comments")))
 }
@@ -90,7 +93,7 @@ pub async fn follow(
     headers: HeaderMap,
     Form(switch): Form<Switch>,
 ) -> AppResult<Response> {
-    let person = state.store.user_by_name(&name).await?;
+    let person = state.store.profile(&name).await?;
     let person = person.ok_or(AppError::NotFound("this person"))?;
     if person.id == viewer.id {
         return Err(AppError::invalid(

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::Path;
+use super::validators::{Known, VARIES};
 use crate::error::{AppError, AppResult};
 use crate::imaging::filters;
 
@@ -83,16 +84,15 @@ pub async fn robots() -> Response {
 }
 
 fn answer(file: &StaticFile, headers: &HeaderMap, cache_control: &'static str) -> Response {
-    let known = headers.get(header::IF_NONE_MATCH) == Some(&file.etag);
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        file.bytes.clone().into_response()
+    let known = Known::of(headers).tag(&file.etag);
+    let mut response = match known {
+        Some(_) => (StatusCode::NOT_MODIFIED, [(header::VARY, VARIES)]).into_response(),
+        None => file.bytes.clone().into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    headers.insert(header::ETAG, file.etag.clone());
+    headers.insert(header::ETAG, known.unwrap_or_else(|| file.etag.clone()));
     response
 }
 

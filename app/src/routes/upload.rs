@@ -6,7 +6,7 @@
 //! many at a time. In place of the picture the form may name an upload that a browser has put into a slot (`slots`): then the original is
 //! a copy made by the object store, in the same order, and the upload is removed last. Next: `jobs::renditions`.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
@@ -15,20 +15,20 @@ use axum::response::Response;
 use super::photo::{remove_assets, words_mistake};
 use super::slots::{self, Seen};
 use super::versions::{account, checked_filter, new_version, submit};
-use super::{LoggedIn, clean, see_other};
+use super::{LoggedIn, see_other};
 use crate::assets::AssetKey;
 use crate::error::{AppError, AppResult};
 use crate::imaging::{self, Probe};
+use crate::letters::clean;
 use crate::model::{Photo, PhotoId, Plan, Progress, User};
 use crate::state::AppState;
 use crate::templates::{FilterChoice, UploadPage, page_with};
+use crate::unread;
 
 /// The text fields together: caption and description at up to 4 bytes a character, and their neighbours.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Boundaries and headers of a multipart body beside its fields' contents.
 const MULTIPART_OVERHEAD_BYTES: u64 = 64 * 1024;
-/// A body over the limit is read on for this much, because a browser shows no answer before it has sent everything.
-const DRAIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// When nothing was chosen, or a file without a byte.
 pub(super) const NO_PICTURE: &str = "Choose a picture first: a JPEG, PNG or WebP file.";
@@ -117,7 +117,8 @@ fn show(
         alt: &sent.alt,
         mistake: refusal.as_ref().map(|refusal| refusal.message.as_str()),
         megabytes_max: megabytes(state.config.upload_bytes_max),
-        megapixels_max: state.config.upload_pixels_max / 1_000_000,
+        megapixels_max: state.limits.pixels_max / 1_000_000,
+        photo_megapixels_max: state.limits.streamed_pixels_max / 1_000_000,
         bytes_max: state.config.upload_bytes_max,
         presigned: state.slots.is_some(),
     };
@@ -135,8 +136,9 @@ pub async fn upload(
     request: Request,
 ) -> AppResult<Response> {
     let user = account(&state, &viewer).await?;
-    let place = state.uploads.clone().acquire_owned().await;
-    let place = place.map_err(|_| AppError::Busy("uploads have stopped"))?;
+    // Without a length it may become as large as any.
+    let length = request.body().size_hint().upper().unwrap_or(u64::MAX);
+    let place = state.places.take(length.min(state.config.upload_bytes_max)).await?;
     let (mut sent, received) = receive(&state, request).await;
     // In a task of its own: a browser that goes away, or a request that is given up, leaves nothing half done.
     let work = tokio::spawn(async move {
@@ -218,14 +220,14 @@ async fn receive(state: &AppState, request: Request) -> (Sent, Result<(), Refusa
                 }
             }
         }
-        if drained > DRAIN_BYTES_MAX {
+        if drained > unread::BYTES_MAX {
             break;
         }
     }
     (sent, outcome)
 }
 
-/// A field's bytes; none when there are more than `limit`, the rest then being read and dropped.
+/// A field's bytes; none when there are more than `limit`, the rest then being read and dropped: the words may stand behind it.
 async fn read(
     field: &mut Field<'_>,
     limit: u64,
@@ -238,7 +240,7 @@ async fn read(
             over = true;
             bytes = Vec::new();
             *drained += chunk.len() as u64;
-            if *drained > DRAIN_BYTES_MAX {
+            if *drained > unread::BYTES_MAX {
                 break;
             }
             continue;

@@ -103,8 +103,7 @@ pub async fn preview(
     let card = own_photo(&state, &viewer, photo).await?;
     let watermark = account(&state, &viewer).await?.plan == Plan::Free;
     // As an upload, it holds a picture in memory while it works.
-    let place = state.uploads.clone().acquire_owned().await;
-    let place = place.map_err(|_| AppError::Busy("previews have stopped"))?;
+    let place = state.places.take(state.config.upload_bytes_max).await?;
     let key = AssetKey::Original { photo, format: card.photo.format };
     let original = state.assets.get(&key).await?.ok_or(AppError::NotFound("this picture"))?;
     let limits = state.limits;
@@ -131,10 +130,9 @@ pub async fn preview(
     Ok((headers, jpeg).into_response())
 }
 
-/// The viewer's account; a session whose account is gone leads to the login page.
+/// The viewer's account as it is now, for whatever its plan, its password or its being there decides. The session only says who it was.
 pub async fn account(state: &AppState, viewer: &Viewer) -> AppResult<User> {
-    let user = state.store.user(viewer.id).await?;
-    user.ok_or_else(|| AppError::LoginNeeded { next: "/".to_owned() })
+    state.store.user(viewer.id).await?.ok_or(AppError::AccountGone)
 }
 
 /// A filter at a strength.

@@ -1,9 +1,10 @@
-//! Answers kept near, around any store: accounts, follows, photos, first pages of comments and feed pages. `cache::keys` lists
+//! Answers kept near, around any store: profiles, follows, photos, first pages of comments and feed pages. `cache::keys` lists
 //! every key with its lifetime; this file decides which verb reads and which forgets which.
 //!
 //! What a viewer has written, the viewer sees: the keys that name the written thing are forgotten, and the viewer's
 //! generation, which is part of the key of each feed page, is replaced, so that all pages from before are out of reach at
-//! once. Only ready photos are kept, so that nobody who waits for a photo waits for a lifetime as well.
+//! once. Only ready photos are kept, so that nobody who waits for a photo waits for a lifetime as well. Accounts are never kept:
+//! they decide who may do what.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::cache::keys::CacheKey;
 use crate::cache::read_through::ReadThrough;
 use crate::clock::{Clock, SystemClock};
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use crate::store::{
     CountHook, LikeOutcome, Population, Store, StoreResult, UserChange, clamp_limit,
@@ -49,7 +50,7 @@ impl CachedStore {
     async fn forget_photo(&self, photo: PhotoId) -> StoreResult<()> {
         self.near.forget(&[CacheKey::Card(photo), CacheKey::Comments(photo)]).await;
         if let Some(card) = self.inner.photo(photo, None).await? {
-            self.near.forget(&[CacheKey::User(card.author.id)]).await;
+            self.near.forget(&[CacheKey::Profile(card.author.id)]).await;
             self.renew(card.author.id).await;
         }
         Ok(())
@@ -72,22 +73,36 @@ impl Store for CachedStore {
     }
 
     async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
-        let load = self.inner.user(id);
-        self.near.get_or_load(&CacheKey::User(id), Option::is_some, load).await
+        self.inner.user(id).await
     }
 
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
-        let load = async { Ok(self.inner.user_by_name(name).await?.map(|user| user.id)) };
-        let key = CacheKey::Name(name.to_owned());
-        match self.near.get_or_load(&key, Option::is_some, load).await? {
-            Some(id) => self.user(id).await,
-            None => Ok(None),
+        self.inner.user_by_name(name).await
+    }
+
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        let load = async { Ok(self.inner.profile(name).await?.map(|person| person.id)) };
+        let of_name = CacheKey::Name(name.to_owned());
+        let Some(id) = self.near.get_or_load(&of_name, Option::is_some, load).await? else {
+            return Ok(None);
+        };
+        let load = async {
+            let person = self.inner.profile(name).await?;
+            Ok(person.filter(|person| person.id == id))
+        };
+        match self.near.get_or_load(&CacheKey::Profile(id), Option::is_some, load).await? {
+            Some(person) => Ok(Some(person)),
+            // The name was given up through another instance, and perhaps taken again.
+            None => {
+                self.near.forget(&[of_name]).await;
+                self.inner.profile(name).await
+            }
         }
     }
 
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         let outcome = self.inner.update_user(id, change).await;
-        self.near.forget(&[CacheKey::User(id)]).await;
+        self.near.forget(&[CacheKey::Profile(id)]).await;
         self.renew(id).await;
         outcome
     }
@@ -95,7 +110,7 @@ impl Store for CachedStore {
     async fn delete_user(&self, id: UserId) -> StoreResult<Vec<(Photo, Vec<Version>)>> {
         let user = self.inner.user(id).await?;
         let outcome = self.inner.delete_user(id).await;
-        let mut keys = vec![CacheKey::User(id)];
+        let mut keys = vec![CacheKey::Profile(id)];
         keys.extend(user.map(|user| CacheKey::Name(user.name)));
         for (photo, _) in outcome.iter().flatten() {
             keys.extend([CacheKey::Card(photo.id), CacheKey::Comments(photo.id)]);
@@ -118,7 +133,9 @@ impl Store for CachedStore {
     ) -> StoreResult<bool> {
         let outcome = self.inner.set_follow(follower, followee, on, at_ms).await;
         let follows = CacheKey::Follows(follower, followee);
-        self.near.forget(&[follows, CacheKey::User(follower), CacheKey::User(followee)]).await;
+        self.near
+            .forget(&[follows, CacheKey::Profile(follower), CacheKey::Profile(followee)])
+            .await;
         self.renew(follower).await;
         outcome
     }
@@ -197,7 +214,7 @@ impl Store for CachedStore {
         let outcome = self.inner.delete_photo(id).await;
         self.near.forget(&[CacheKey::Card(id), CacheKey::Comments(id)]).await;
         if let Ok(Some((photo, _))) = &outcome {
-            self.near.forget(&[CacheKey::User(photo.author)]).await;
+            self.near.forget(&[CacheKey::Profile(photo.author)]).await;
             self.renew(photo.author).await;
         }
         outcome

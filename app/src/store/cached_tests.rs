@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::cache::moka::MokaCache;
+use crate::cache::{CacheError, Found, Value};
 use crate::model::Plan;
 use crate::store::conformance::{
     add_people, add_ready_photo, comment, good, person, photo as made_up_photo,
@@ -47,8 +48,7 @@ async fn repeated_reads_reach_the_store_once() {
         good(bench.store.photo_page(Feed::Home(people[1].id), viewer, None, 20).await);
         good(bench.store.photo_page(Feed::Explore, None, None, 20).await);
         assert_eq!(good(bench.store.comments(id, None, 20).await).items.len(), 1);
-        good(bench.store.user(people[0].id).await);
-        good(bench.store.user_by_name(&people[1].name).await);
+        good(bench.store.profile(&people[1].name).await);
         let asked = bench.asked();
         if round > 0 {
             assert_eq!(asked, [""; 0], "everything is near");
@@ -93,8 +93,10 @@ async fn a_viewer_sees_the_own_follow_comment_and_photo_at_once() {
     good(store.set_follow(me, friend, true, 1).await);
     assert!(good(store.is_following(me, friend).await));
     assert_eq!(home().await.len(), 1);
-    assert_eq!(good(store.user(friend).await).expect("there").follower_count, 1);
-    assert_eq!(good(store.user(me).await).expect("there").following_count, 1);
+    let profile =
+        async |number: usize| good(store.profile(&people[number].name).await).expect("there");
+    assert_eq!(profile(1).await.follower_count, 1);
+    assert_eq!(profile(0).await.following_count, 1);
 
     let remark = comment(&people[0], theirs, 1);
     assert!(good(store.comments(theirs, None, 20).await).items.is_empty());
@@ -106,7 +108,7 @@ async fn a_viewer_sees_the_own_follow_comment_and_photo_at_once() {
 
     let mine = add_ready_photo(store, &people[0], 2).await;
     assert_eq!(home().await.len(), 2);
-    assert_eq!(good(store.user(me).await).expect("there").photo_count, 1);
+    assert_eq!(profile(0).await.photo_count, 1);
     good(store.photo(mine, Some(me)).await);
     good(store.edit_photo(mine, "new words", "").await);
     assert_eq!(home().await[0].photo.caption, "new words");
@@ -144,14 +146,100 @@ async fn changes_of_an_account_show_at_once() {
     let bench = Bench::new();
     let store = &bench.store;
     let user = person(7);
-    assert_eq!(good(store.user_by_name(&user.name).await), None, "absence is not kept");
+    assert_eq!(good(store.profile(&user.name).await), None, "absence is not kept");
     good(store.create_user(&user).await);
-    assert_eq!(good(store.user_by_name(&user.name).await), Some(user.clone()));
+    assert_eq!(good(store.profile(&user.name).await), Some(user.clone().into()));
     let change = UserChange { plan: Some(Plan::Free), ..UserChange::default() };
     good(store.update_user(user.id, &change).await);
-    let found = good(store.user_by_name(&user.name).await).expect("there");
+    let found = good(store.profile(&user.name).await).expect("there");
     assert_eq!(found.plan, Plan::Free);
     good(store.delete_user(user.id).await);
-    assert_eq!(good(store.user_by_name(&user.name).await), None);
-    assert_eq!(good(store.user(user.id).await), None);
+    assert_eq!(good(store.profile(&user.name).await), None);
+}
+
+/// Two web servers, each with a cache of its own, on one database: what decides is never what one of them remembers.
+#[tokio::test]
+async fn accounts_are_asked_of_the_store_each_time() {
+    let database = Arc::new(MemoryStore::new());
+    let server = || CachedStore::new(database.clone(), Arc::new(MokaCache::new(8 << 20)));
+    let (here, there) = (server(), server());
+    let user = person(7);
+    good(here.create_user(&user).await);
+    for server in [&here, &there] {
+        assert_eq!(good(server.user(user.id).await), Some(user.clone()));
+        assert_eq!(good(server.user_by_name(&user.name).await), Some(user.clone()));
+        assert!(good(server.profile(&user.name).await).is_some());
+    }
+    let password_hash = Some("another hash".to_owned());
+    let change = UserChange { password_hash, plan: Some(Plan::Free), display_name: None };
+    good(here.update_user(user.id, &change).await);
+    for found in [there.user(user.id).await, there.user_by_name(&user.name).await] {
+        let found = good(found).expect("there");
+        assert_eq!((found.plan, found.password_hash.as_str()), (Plan::Free, "another hash"));
+    }
+    good(here.delete_user(user.id).await);
+    assert_eq!(good(there.user(user.id).await), None);
+    assert_eq!(good(there.user_by_name(&user.name).await), None);
+}
+
+/// The name that a cache remembers may belong to somebody else by now.
+#[tokio::test]
+async fn a_name_that_was_given_up_and_taken_again_shows_the_new_person() {
+    let bench = Bench::new();
+    let old = person(7);
+    let new = User { name: old.name.clone(), ..person(8) };
+    good(bench.store.create_user(&old).await);
+    good(
+        bench
+            .store
+            .near
+            .get_or_load(&CacheKey::Name(old.name.clone()), |_| true, async {
+                StoreResult::Ok(Some(old.id))
+            })
+            .await,
+    );
+    good(bench.store.inner.delete_user(old.id).await);
+    good(bench.store.inner.create_user(&new).await);
+    assert_eq!(good(bench.store.profile(&old.name).await), Some(new.into()));
+}
+
+/// Every value that is put, as another process would read it.
+#[derive(Default)]
+struct Listening(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Cache for Listening {
+    async fn get(&self, _: &str) -> Result<Option<Found>, CacheError> {
+        Ok(None)
+    }
+    async fn put(
+        &self,
+        key: &str,
+        value: Arc<dyn Value>,
+        _: std::time::Duration,
+    ) -> Result<(), CacheError> {
+        let value = String::from_utf8_lossy(&value.to_bytes()).into_owned();
+        self.0.lock().expect("no panic").push(format!("{key} {value}"));
+        Ok(())
+    }
+    async fn remove(&self, _: &[String]) -> Result<(), CacheError> {
+        Ok(())
+    }
+    async fn ping(&self) -> Result<(), CacheError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_password_hash_lies_in_a_cache() {
+    let listening = Arc::new(Listening::default());
+    let ear = listening.clone();
+    let make = async || {
+        Arc::new(CachedStore::new(Arc::new(MemoryStore::new()), ear.clone())) as Arc<dyn Store>
+    };
+    crate::store::conformance::check_all(make).await;
+    let heard = listening.0.lock().expect("no panic");
+    assert!(heard.iter().any(|put| put.starts_with("profile:")), "nothing was kept at all");
+    let with_hash: Vec<&String> = heard.iter().filter(|put| put.contains("argon2")).collect();
+    assert!(with_hash.is_empty(), "{with_hash:?}");
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Author, Comment, CommentId, Photo, PhotoId, PictureFormat, Plan, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Photo, PhotoId, PictureFormat, Plan, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use crate::store::{Population, Store, StoreError, StoreResult, UserChange};
 
@@ -142,16 +142,24 @@ async fn accounts(store: &dyn Store) {
     let (anna, bert) = (person(1), person(2));
     assert_eq!(good(store.user(anna.id).await), None, "an unknown id is none");
     assert_eq!(good(store.user_by_name(&anna.name).await), None, "an unknown name is none");
+    assert_eq!(good(store.profile(&anna.name).await), None, "nor has it a profile");
     good(store.create_user(&anna).await);
     good(store.create_user(&bert).await);
     assert_eq!(good(store.user(anna.id).await), Some(anna.clone()), "an account by id");
-    assert_eq!(good(store.user_by_name(&bert.name).await), Some(bert), "an account by name");
+    assert_eq!(
+        good(store.user_by_name(&bert.name).await),
+        Some(bert.clone()),
+        "an account by name"
+    );
+    let shown = Some(Profile::from(bert.clone()));
+    assert_eq!(good(store.profile(&bert.name).await), shown, "what pages show of it");
     let same_name = User { name: anna.name.clone(), ..person(3) };
     conflict(store.create_user(&same_name).await, "a name belongs to one account");
     assert_eq!(good(store.user(same_name.id).await), None, "a refused account is not there");
     assert_eq!(good(store.user_by_name(&anna.name).await), Some(anna), "the first one stays");
     for strange in ["PERSON_1", "person_1 ", "pers\u{f6}n_1", "", "person_1'; --"] {
         assert_eq!(good(store.user_by_name(strange).await), None, "`{strange}` is nobody");
+        assert_eq!(good(store.profile(strange).await), None, "`{strange}` has no profile");
     }
 }
 
@@ -173,6 +181,9 @@ async fn account_changes(store: &dyn Store) {
         ..user.clone()
     };
     assert_eq!(stored(store, &user).await, expected, "only what was named has changed");
+    let found = good(store.user_by_name(&user.name).await);
+    assert_eq!(found, Some(expected.clone()), "by name as well, so that a login is judged by it");
+    assert_eq!(good(store.profile(&user.name).await), Some(expected.into()), "and on pages");
 }
 
 async fn names_with_common_beginnings(store: &dyn Store) {
@@ -305,6 +316,7 @@ async fn a_removed_person_leaves_no_trace(store: &dyn Store) {
 
     assert_eq!(good(store.user(leaver.id).await), None, "the account is gone");
     assert_eq!(good(store.user_by_name(&leaver.name).await), None, "the name is gone");
+    assert_eq!(good(store.profile(&leaver.name).await), None, "the profile is gone");
     assert!(good(store.search_users(&leaver.name, 5).await).is_empty(), "nobody finds them");
     assert_eq!(good(store.photo(theirs, None).await), None, "their photos are gone");
     assert!(good(store.versions(theirs).await).is_empty(), "their versions are gone");

@@ -51,6 +51,8 @@ pub async fn reading_costs(
     note("versions").await;
     assert!(good(store.user_by_name("person_3").await).is_some(), "user_by_name");
     note("user_by_name").await;
+    assert!(good(store.profile("person_3").await).is_some(), "profile");
+    note("profile").await;
     assert!(good(store.user(reader).await).is_some(), "user");
     note("user").await;
     assert!(good(store.is_following(reader, person(3).id).await), "is_following");

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use crate::store::{CountHook, LikeOutcome, Population, Store, StoreResult, UserChange};
 
@@ -38,6 +38,10 @@ impl Store for CountedStore {
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
         (self.hook)("store.user_by_name");
         self.inner.user_by_name(name).await
+    }
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        (self.hook)("store.profile");
+        self.inner.profile(name).await
     }
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         (self.hook)("store.update_user");

@@ -30,8 +30,8 @@ use self::keys::{Key, PK, SK};
 use super::{LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, clamp_limit};
 use crate::aws::{CallLimits, sdk_config};
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 
 /// Calls that one cascade (removing an account, fanning out, pulling a feed) has in flight at once.
@@ -99,6 +99,9 @@ impl Store for DynamodbStore {
     }
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
         accounts::by_name(&self.table, name).await
+    }
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        accounts::profile(&self.table, name).await
     }
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         accounts::update(&self.table, id, change).await

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use crate::store::{
     LikeOutcome, Population, Store, StoreError, StoreResult, UserChange, clamp_limit,
@@ -118,6 +118,10 @@ impl Store for MemoryStore {
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
         let tables = self.tables();
         Ok(tables.names.get(name).and_then(|id| tables.users.get(id)).cloned())
+    }
+
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        Ok(self.user_by_name(name).await?.map(Profile::from))
     }
 
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {

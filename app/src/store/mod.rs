@@ -22,8 +22,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Plan, Progress, User,
-    UserId, Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Plan, Profile, Progress,
+    User, UserId, Version, VersionId,
 };
 
 /// No list is longer than this, whatever a caller asks for.
@@ -133,10 +133,12 @@ pub struct Population {
 pub trait Store: Send + Sync {
     /// Adds an account. `Conflict` when the name or the id is taken.
     async fn create_user(&self, user: &User) -> StoreResult<()>;
-    /// The account with this id.
+    /// The account with this id, as the last write left it: it decides, so it comes from no replica and no cache.
     async fn user(&self, id: UserId) -> StoreResult<Option<User>>;
-    /// The account with this name.
+    /// The account with this name, likewise.
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>>;
+    /// What pages show of the person with this name; may come from a replica or a cache.
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>>;
     /// Applies the change. `Missing` when the account is gone.
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()>;
     /// Removes the account, its photos, versions, likes, comments and follows, and corrects the counts of others.

@@ -3,7 +3,8 @@
 //! Replicas are behind by a little, always. So that nobody misses the own writes: after a write, the reads of that person and
 //! of that photo go to the primary for [`PIN_FOR`]; photos younger than that are read there by every instance (their ids say
 //! how old they are); and what a replica does not have is asked of the primary before it is called absent. A like made
-//! through one instance may be seen late through another. None of this asks for the lag; [`ReplicatedStore::facts`](Store::facts)
+//! through one instance may be seen late through another. Accounts are read from the primary alone, because they decide:
+//! passwords, plans, and whether somebody is there at all (docs/decisions/credentials.md). None of this asks for the lag; [`ReplicatedStore::facts`](Store::facts)
 //! tells it, for /metrics and /info.json.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,8 +16,8 @@ use async_trait::async_trait;
 
 use crate::clock::{Clock, SystemClock};
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use crate::store::mysql::MysqlStore;
 use crate::store::{
@@ -144,10 +145,19 @@ impl Store for ReplicatedStore {
         outcome
     }
     async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
-        replica_first!(self, [id.0], store => store.user(id), Option::is_none)
+        // A password that was changed, a plan that ended, an account that is gone: no lag may keep them.
+        self.primary.user(id).await
     }
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
-        replica_first!(self, [], store => store.user_by_name(name), Option::is_none)
+        self.primary.user_by_name(name).await
+    }
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        // Who it is only the answer says: whoever wrote lately is read again where they wrote.
+        let late = |found: &Option<Profile>| {
+            let pinned = |person: &Profile| self.pins.any_pinned(&[person.id.0], Instant::now());
+            found.as_ref().is_none_or(pinned)
+        };
+        replica_first!(self, [], store => store.profile(name), late)
     }
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         let outcome = self.primary.update_user(id, change).await;

@@ -13,8 +13,8 @@ use futures_util::future::try_join_all;
 use async_trait::async_trait;
 
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, SHARD_PLACES,
-    User, UserId, Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress,
+    SHARD_PLACES, User, UserId, Version, VersionId,
 };
 use crate::store::mysql::{FollowEnd, MysqlStore};
 use crate::store::{
@@ -154,6 +154,10 @@ impl Store for ShardedStore {
             Some(id) => self.user(id).await,
             None => Ok(None),
         }
+    }
+    /// 2 statements on 2 shards.
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        Ok(self.user_by_name(name).await?.map(Profile::from))
     }
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         self.shard(id.place()).update_user(id, change).await

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Author, Comment, Photo, PhotoCard, PhotoId, User, UserId, Version, VersionId};
+use crate::model::{
+    Author, Comment, Photo, PhotoCard, PhotoId, Profile, User, UserId, Version, VersionId,
+};
 use crate::store::{StoreError, is_name_text};
 
 /// How often a transaction that lost a deadlock or met a busy lock is begun again before the caller hears of it. Under 64
@@ -193,6 +195,33 @@ impl TryFrom<UserRow> for User {
             display_name: row.display_name,
             password_hash: row.password_hash,
             created_at_ms: row.created_at_ms,
+            photo_count: row.photo_count,
+            follower_count: row.follower_count,
+            following_count: row.following_count,
+        })
+    }
+}
+
+/// The part of `users` that a profile shows.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ProfileRow {
+    id: i64,
+    name: String,
+    display_name: String,
+    plan: String,
+    photo_count: i64,
+    follower_count: i64,
+    following_count: i64,
+}
+
+impl TryFrom<ProfileRow> for Profile {
+    type Error = StoreError;
+    fn try_from(row: ProfileRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: UserId(row.id),
+            plan: word(&row.plan)?,
+            name: row.name,
+            display_name: row.display_name,
             photo_count: row.photo_count,
             follower_count: row.follower_count,
             following_count: row.following_count,

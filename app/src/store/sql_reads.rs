@@ -4,11 +4,11 @@
 //! `sqlite` and `mysql`, because there the planners differ. The sharded store uses the parts without joins across people.
 
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, PhotoCard, PhotoId, User, UserId, Version,
+    Author, Comment, CommentId, Feed, Page, PhotoCard, PhotoId, Profile, User, UserId, Version,
 };
 use crate::store::sql::{
-    AuthorRow, CardRow, CommentRow, NOBODY, SqlError, UserRow, VersionRow, all, card_columns,
-    maybe, name_range,
+    AuthorRow, CardRow, CommentRow, NOBODY, ProfileRow, SqlError, UserRow, VersionRow, all,
+    card_columns, maybe, name_range,
 };
 use crate::store::{clamp_limit, is_name_text};
 
@@ -33,6 +33,21 @@ pub(crate) async fn user_by_name(
     }
     let row = sqlx::query_as::<Db, UserRow>("SELECT * FROM users WHERE name = ?").bind(name);
     maybe(row.fetch_optional(connection).await?)
+}
+
+/// 1 statement, by the unique index on names; the hash stays where it is.
+pub(crate) async fn profile(
+    connection: &mut Connection,
+    name: &str,
+) -> Result<Option<Profile>, SqlError> {
+    if !is_name_text(name) {
+        return Ok(None);
+    }
+    let row = sqlx::query_as::<Db, ProfileRow>(
+        "SELECT id, name, display_name, plan, photo_count, follower_count, following_count \
+         FROM users WHERE name = ?",
+    );
+    maybe(row.bind(name).fetch_optional(connection).await?)
 }
 
 /// 1 statement: a range of the index on names.

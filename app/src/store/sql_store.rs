@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use crate::store::sql::{pool_facts, reading, writing};
 use crate::store::{LikeOutcome, Population, Store, StoreResult, UserChange};
@@ -24,6 +24,9 @@ impl Store for Backend {
     }
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
         reading!(self, "read an account by name", c => reads::user_by_name(c, name))
+    }
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        reading!(self, "read a profile", c => reads::profile(c, name))
     }
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         writing!(self, "change the account", c => writes::update_user(c, id, change))

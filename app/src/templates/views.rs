@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::assets::{Assets, RenditionAddresses, rendition_widths};
 use crate::imaging::filters::{self, Filter};
+use crate::letters::{is_visible, without_turns};
 use crate::model::{
     Author, Comment, Photo, PhotoCard, Progress, RenditionFormat, RenditionFormats, Version,
     VersionId,
@@ -115,7 +116,8 @@ pub struct Avatar {
 impl Avatar {
     /// From the person's names.
     pub fn of(name: &str, display_name: &str) -> Self {
-        let mut words = display_name.split_whitespace().filter_map(|word| word.chars().next());
+        let first_seen = |word: &str| word.chars().find(|letter| is_visible(*letter));
+        let mut words = display_name.split_whitespace().filter_map(first_seen);
         let (first, last) = (words.next().unwrap_or('?'), words.next_back());
         let mut initials = String::with_capacity(8);
         initials.extend(first.to_uppercase());
@@ -174,8 +176,8 @@ impl<'a> CardView<'a> {
     /// The text for those who do not see the picture.
     pub fn alt(&self) -> std::borrow::Cow<'a, str> {
         match self.photo.alt.as_str() {
-            "" => format!("Photo by {}", self.author.display_name).into(),
-            alt => alt.into(),
+            "" => format!("Photo by {}", without_turns(&self.author.display_name)).into(),
+            alt => without_turns(alt),
         }
     }
 }
@@ -264,5 +266,6 @@ mod tests {
         assert_eq!(Avatar::of("a", "Ada Byron Lovelace").initials, "AL");
         assert_eq!(Avatar::of("a", "östen").initials, "Ö");
         assert_eq!(Avatar::of("a", "").initials, "?");
+        assert_eq!(Avatar::of("a", "\u{200b}ada \u{ad} \u{202e}eve").initials, "AE");
     }
 }

@@ -1,7 +1,8 @@
 //! Pictures in, pictures out: the imaging room judged from outside.
 //!
 //! `kernels` compares the looks with the W3C specification in floating point and the fast twin with the readable one; `pictures`
-//! compares whole pictures with stored ones, `checksums` bytes; `formats` checks which files are understood; `jpeg` holds
+//! compares whole pictures with stored ones, `checksums` bytes; `formats` checks which files are understood, `stills` what is taken of
+//! those that are more or less than a picture, `colours` that they are converted as a browser converts them; `jpeg` holds
 //! the scaled JPEG decoder against another one; `spatial` the filters that look around and `blurs` the blurs against their formulas; `resize` holds
 //! smaller copies against their formula, `planar` pictures of luma and chroma against formulas and against the image crate, `pipeline` that cores and cancelling change nothing else; `bad_input` that no file does harm, and `samplings` that no JPEG is
 //! read as another picture; `fuzzing` runs the fuzz targets over their seeds.
@@ -10,6 +11,7 @@
 mod bad_input;
 mod blurs;
 mod checksums;
+mod colours;
 mod formats;
 mod fuzzing;
 mod jpeg;
@@ -20,6 +22,8 @@ mod planar;
 mod resize;
 mod samplings;
 mod spatial;
+mod stills;
+mod strangers;
 
 use image::RgbImage;
 use photo_app::imaging::{Effort, Limits, RenderRequest, Watermark, filters};

@@ -1,4 +1,4 @@
-//! Every sampling that a JPEG can claim: read right or refused, never a wrong picture.
+//! Every sampling that a JPEG can claim: read right, or refused where libjpeg refuses it, never a wrong picture.
 //!
 //! No encoder writes most of them, so this one does: baseline and progressive, in one scan or a scan for each component, each block
 //! nothing but its mean, on planes that rise evenly. Whatever the sampling, a pixel is then off by half a block of its plane at most.
@@ -163,8 +163,14 @@ fn errors(kind: &Kind) -> Result<(f64, f64), ImagingError> {
     Ok((worst, sum))
 }
 
+/// Whether a component has no whole fraction of another's samples: libjpeg and its kin refuse these, and so do we.
+fn is_fractional(components: &[Factors]) -> bool {
+    let most = components.iter().fold((1, 1), |most, one| (most.0.max(one.0), most.1.max(one.1)));
+    components.iter().any(|one| most.0 % one.0 != 0 || most.1 % one.1 != 0)
+}
+
 #[test]
-fn every_sampling_is_read_right_or_refused() {
+fn every_sampling_is_read_right_and_those_that_are_no_fraction_are_refused() {
     let factors: Vec<Factors> = (1..=4).flat_map(|x| (1..=4).map(move |y| (x, y))).collect();
     let mut kinds: Vec<Vec<Factors>> = factors.iter().map(|one| vec![*one]).collect();
     for luma in &factors {
@@ -185,16 +191,19 @@ fn every_sampling_is_read_right_or_refused() {
             match errors(&kind) {
                 Ok((worst, mean)) => {
                     read += 1;
-                    // Read right they are 18 and 5 at most; read wrong, 100 and more.
-                    if worst > 50.0 || mean > 12.0 {
+                    // Read right they are 30 and 20 at most (a sample may be wider than the picture); read wrong, 100 and more.
+                    if worst > 50.0 || mean > 20.0 {
                         wrong.push(format!("{kind:?}: off by up to {worst:.0}"));
                     }
+                    assert!(!is_fractional(components), "{kind:?} is no sampling");
                 }
-                Err(ImagingError::Damaged { .. } | ImagingError::UnsupportedKind { .. }) => {}
+                Err(ImagingError::UnsupportedKind { .. }) => {
+                    assert!(is_fractional(components), "{kind:?} is refused");
+                }
                 Err(other) => panic!("{kind:?}: {other}"),
             }
         }
     }
     assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
-    assert!(read > 3_000, "only {read} are read");
+    assert!(read > 5_000, "only {read} are read");
 }

@@ -30,8 +30,8 @@ async fn no_page_asks_the_store_more_often_than_it_says() {
         for (path, budget) in [
             ("/", vec!["store.photo_page"]),
             ("/explore", vec!["store.photo_page"]),
-            ("/u/anna", vec!["store.photo_page", "store.user_by_name"]),
-            ("/u/ben", vec!["store.is_following", "store.photo_page", "store.user_by_name"]),
+            ("/u/anna", vec!["store.photo_page", "store.profile"]),
+            ("/u/ben", vec!["store.is_following", "store.photo_page", "store.profile"]),
             (photo.as_str(), vec!["store.comments", "store.photo", "store.versions"]),
             (status.as_str(), vec!["store.photo"]),
             (edit.as_str(), vec!["store.photo", "store.user", "store.versions"]),
@@ -53,8 +53,8 @@ async fn no_page_asks_the_store_more_often_than_it_says() {
         let comment = format!("{photo}/comments");
         for (path, form, budget) in [
             (like.as_str(), ("on", "true"), vec!["store.set_like"]),
-            (comment.as_str(), ("body", "Yes"), vec!["store.add_comment"]),
-            ("/u/ben/follow", ("on", "true"), vec!["store.set_follow", "store.user_by_name"]),
+            (comment.as_str(), ("body", "Yes"), vec!["store.add_comment", "store.user"]),
+            ("/u/ben/follow", ("on", "true"), vec!["store.profile", "store.set_follow"]),
         ] {
             let before = site.store_calls();
             anna.post(path, &[form]).await.location();

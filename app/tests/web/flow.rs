@@ -214,7 +214,7 @@ async fn an_account_is_made_changed_and_ended() {
 
         let rename = anna.post("/account", &[("display_name", "Anna Berg")]).await;
         anna.get(rename.location()).await.assert_says(200, "Your name has changed");
-        anna.get("/u/anna").await.assert_says(200, "<h1>Anna Berg</h1>");
+        anna.get("/u/anna").await.assert_says(200, "<h1><bdi>Anna Berg</bdi></h1>");
         let change = [("current", "wrong password"), ("password", "another afternoon")];
         anna.post("/account/password", &change).await.assert_says(422, "not your current password");
         let change = [("current", PASSWORD), ("password", "another afternoon")];

@@ -21,7 +21,7 @@ async fn every_page_renders_for_strangers_and_members() {
             ("/login", "Welcome back"),
             ("/plans", "One difference: the watermark"),
             ("/search", "Find people"),
-            ("/search?q=an", "<strong>anna</strong>"),
+            ("/search?q=an", "<strong><bdi>anna</bdi></strong>"),
             ("/search?q=%3Cscript%3E", "<h2>Nobody's name begins with"),
             ("/info", "web-1"),
             ("/topology", "Inside this process"),
@@ -260,12 +260,12 @@ async fn addresses_are_forgiving() {
         let answer = anna.get(lost).await;
         assert!(!answer.header(header::LOCATION).contains("evil"), "{lost}");
     }
-    anna.get("/search?q=Anna").await.assert_says(200, "<strong>anna</strong>");
+    anna.get("/search?q=Anna").await.assert_says(200, "<strong><bdi>anna</bdi></strong>");
     let form = [("name", "ada_byron"), ("display_name", "Ada Byron"), ("password", PASSWORD)];
     let mut ada = site.browser();
     let answer = ada.post("/signup", &[&form[..], &[("next", "/account#plan")]].concat()).await;
     assert_eq!(answer.location(), "/account#plan");
-    anna.get("/search?q=Ada%20By").await.assert_says(200, "<strong>Ada Byron</strong>");
+    anna.get("/search?q=Ada%20By").await.assert_says(200, "<strong><bdi>Ada Byron</bdi></strong>");
     // Every mistake of a form at once, each beside its field.
     let form = [("name", "A"), ("display_name", ""), ("password", "short")];
     let refused = site.browser().post("/signup", &form).await;

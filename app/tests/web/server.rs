@@ -1,7 +1,6 @@
 //! The server around the pages: starting, stopping, giving up, and saying so.
 
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,12 +42,8 @@ async fn a_request_that_takes_too_long_is_given_up_with_a_page() {
     };
     let site = Site::start_with("memory", limit).await;
     let mut browser = site.browser();
-    let all = tokio::sync::Semaphore::MAX_PERMITS;
-    assert!(all > photo_app::state::UPLOADS_AT_ONCE);
     let mut anna = site.person("anna").await;
-    let places = photo_app::state::UPLOADS_AT_ONCE as u32;
-    let held = Arc::clone(&site.state.uploads).acquire_many_owned(places).await;
-    let held = held.expect("the semaphore is open");
+    let held = site.state.places.take(u64::MAX).await.expect("the places are open");
     let answer = anna.upload("a.jpg", &jpeg(64, 48), &[]).await;
     answer.assert_says(503, "Out of light for a moment");
     assert_eq!(answer.header("retry-after"), "2");

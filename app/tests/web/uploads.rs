@@ -32,9 +32,9 @@ fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-/// The head of a WebP file whose flags say that it is animated.
-fn animated_webp() -> Vec<u8> {
-    let mut bytes = b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0".to_vec();
+/// The head of an animated WebP, and no frame.
+fn webp_without_frames() -> Vec<u8> {
+    let mut bytes = b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0".to_vec();
     bytes.extend_from_slice(&[0x02, 0, 0, 0, 99, 0, 0, 99, 0, 0]);
     bytes.extend_from_slice(b"ANIM\x06\0\0\0\0\0\0\0\0\0");
     bytes
@@ -68,7 +68,8 @@ async fn bad_pictures_are_refused_with_a_reason_and_leave_nothing() {
         assert_refused(&mut anna, &whole[..40], 422, "damaged or incomplete").await;
         assert_refused(&mut anna, &png_header(60_000, 60_000), 422, "60000 x 60000").await;
         assert_refused(&mut anna, b"GIF89a\x01\0\x01\0\0\0\0", 422, "GIF").await;
-        assert_refused(&mut anna, &animated_webp(), 422, "animated").await;
+        assert_refused(&mut anna, &webp_without_frames(), 422, "it holds no picture").await;
+        assert_refused(&mut anna, &webp_without_frames()[..34], 422, "incomplete").await;
         assert_nothing_left(&site).await;
         assert!(site.stop().await);
     }

@@ -37,7 +37,7 @@ pub use self::pictures::paint_jpeg;
 pub use self::placement::Placement;
 pub use self::types::*;
 #[cfg(feature = "users")]
-pub(crate) use self::verify::{card_ids, rendition_sources};
+pub(crate) use self::verify::{card_ids, is_whole, rendition_sources};
 use crate::population::Population;
 use crate::record::NullServerCheck;
 use exchange::Routes;

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 
 use super::exchange::{Fault, Keep, Routes, Tally, Way, exchange};
 use super::pool::{Body, Pool};
+use crate::form::form;
 use crate::population::{Person, Population};
 
 /// Logins at once. A login costs the server tens of milliseconds of CPU by design (argon2).
@@ -76,7 +77,7 @@ impl Sessions {
 }
 
 async fn log_in(pool: &Rc<Pool>, person: &Person, routes: &Routes) -> Result<HeaderValue, Fault> {
-    let form = format!("name={}&password={}", encode(&person.name), encode(&person.password));
+    let form = form(&[("name", &person.name), ("password", &person.password)]);
     let mut request = Request::new(Body::new(Bytes::from(form)));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static("/login");
@@ -92,26 +93,4 @@ async fn log_in(pool: &Rc<Pool>, person: &Person, routes: &Routes) -> Result<Hea
     let mut pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
     let session = pairs.find(|pair| pair.starts_with("session=")).ok_or(Fault::NotLoggedIn)?;
     HeaderValue::from_str(session).map_err(|_| Fault::NotLoggedIn)
-}
-
-/// Form encoding: everything but letters, digits and `-._` as percent and hexadecimal.
-fn encode(text: &str) -> String {
-    let encoded = text.bytes().map(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    });
-    encoded.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forms_are_encoded() {
-        assert_eq!(encode("a-b_c.9"), "a-b_c.9");
-        assert_eq!(encode("ü &=+"), "%C3%BC%20%26%3D%2B");
-    }
 }

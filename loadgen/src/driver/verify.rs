@@ -56,13 +56,14 @@ pub(super) fn check_photo(html: &str, photo: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A page ends where HTML ends.
+/// A page that is cut off is not what was asked for.
 pub(super) fn check_whole(html: &str) -> Result<(), Fault> {
-    if html.trim_end().ends_with("</html>") {
-        Ok(())
-    } else {
-        Err(Fault::WrongBody("the page is cut off"))
-    }
+    if is_whole(html) { Ok(()) } else { Err(Fault::WrongBody("the page is cut off")) }
+}
+
+/// A page ends where HTML ends.
+pub(crate) fn is_whole(html: &str) -> bool {
+    html.trim_end().ends_with("</html>")
 }
 
 /// The opening tags of one element, without their brackets.

@@ -17,8 +17,12 @@ use hdrhistogram::serialization::interval_log::{
 };
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
-use super::{HistogramSet, RecordError, io_error, new_histogram};
+use super::{HistogramSet, RecordError, new_histogram, read_text};
 use crate::record::Clock;
+
+/// The names of the columns, as Java's logs have them. Readers in C refuse a log without this line and the version's.
+const COLUMNS: &str =
+    "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"";
 
 /// The latencies of one operation under one clock of the requests planned within one second.
 #[derive(Debug, Clone)]
@@ -111,9 +115,11 @@ impl IntervalHistograms {
     pub fn to_log(&self, started_at_us: u64) -> String {
         let seconds = started_at_us as f64 / 1e6;
         let mut log = format!(
-            "#[Lightmeter: latencies in microseconds, V2 deflate, Tag=operation/clock]\n\
+            "#[Lightmeter: latencies and Interval_Max in microseconds, V2 deflate, Tag=operation/clock]\n\
+             #[Histogram log format version 1.3]\n\
              #[StartTime: {seconds:.3} (seconds since epoch)]\n\
-             #[BaseTime: {seconds:.3} (seconds since epoch)]\n"
+             #[BaseTime: {seconds:.3} (seconds since epoch)]\n\
+             {COLUMNS}\n"
         );
         for line in self.lines.values() {
             log.push_str(line);
@@ -124,15 +130,14 @@ impl IntervalHistograms {
 
     /// Reads a log file. Each line is decoded once to be sure of it.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let text = std::fs::read_to_string(path).map_err(io_error("read", path))?;
-        Self::from_log(&text, path)
+        Self::from_log(&read_text(path)?, path)
     }
 
     /// Reads the content of a log; `path` is for messages.
     pub fn from_log(text: &str, path: &Path) -> Result<Self, RecordError> {
         let mut read = Self::new();
         for (number, line) in text.lines().enumerate() {
-            if line.is_empty() || line.starts_with('#') {
+            if line.is_empty() || line.starts_with('#') || line == COLUMNS {
                 continue;
             }
             let problem = |problem| RecordError::Histogram {

@@ -1,20 +1,23 @@
 //! Reads and writes the run directory that `record` describes.
 //!
 //! Everything is written to a temporary name first and then renamed, so that a reader (or a run stopped at any
-//! moment) sees a trial either whole or not at all. Histograms are in `intervals`. Every error names the file,
-//! and the line where there is one.
+//! moment) sees a trial either whole or not at all. Histograms are in `intervals`, trials that something has happened to
+//! since in `damage`. Every error names the file, and the line where there is one.
 
+mod damage;
 mod intervals;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::damage::Damaged;
 pub use self::intervals::{Interval, IntervalHistograms};
 use crate::record::cloud::{CLOUD_FILE, CLOUD_SCHEMA, CloudRecord};
 use crate::record::{Clock, RUN_SCHEMA, RunRecord, TRIAL_SCHEMA, TrialRecord};
@@ -89,6 +92,35 @@ pub enum RecordError {
     /// A directory that already holds a run.
     #[error("{} already holds a run; name another directory", .0.display())]
     Occupied(PathBuf),
+    /// A file without content: a JSON parser would complain of its line 1.
+    #[error("{} is empty", .0.display())]
+    Empty(PathBuf),
+    /// A directory without the record of a run.
+    #[error("{} holds no run (there is no {RUN_FILE}); name the folder that `run` made, such as runs/2026-11-23T0102-quick", .0.display())]
+    NoRun(PathBuf),
+    /// What every report needs is gone.
+    #[error("the run in {} cannot be read without {what}; copy it again from where it was measured, or measure again", path.display())]
+    Lost {
+        /// The run directory.
+        path: PathBuf,
+        /// The file or folder.
+        what: &'static str,
+        /// What is wrong with it.
+        source: Box<RecordError>,
+    },
+    /// Histograms that do not hold what the trial counted.
+    #[error("{what} holds {held} samples, and the trial counted {counted}")]
+    Counts {
+        /// Operation and clock.
+        what: String,
+        /// Samples in the histograms.
+        held: u64,
+        /// Correct answers in the record.
+        counted: u64,
+    },
+    /// A folder with the record of another trial: a copy.
+    #[error("its record is that of the trial {0}")]
+    OtherTrial(String),
 }
 
 /// A histogram with the bounds and digits used everywhere; grows with its largest value.
@@ -131,16 +163,20 @@ pub struct Trial {
 pub struct Trials {
     /// The whole ones.
     pub trials: Vec<Trial>,
-    /// A sentence per folder that was left out because it is not whole.
+    /// The others, in the same order.
+    pub damaged: Vec<Damaged>,
+    /// A sentence per folder that was being written when the run stopped.
     pub notes: Vec<String>,
 }
 
 /// The folders of trials, in the order in which they ran, without their content.
 #[derive(Debug, Clone, Default)]
 pub struct TrialList {
-    /// Ids of the whole ones; give them to [`RunDir::read_trial`].
+    /// Their ids; give them to [`RunDir::read_trial`].
     pub ids: Vec<String>,
-    /// A sentence per folder that was left out because it is not whole.
+    /// Numbers of trials that were being written when the run stopped.
+    partial: BTreeSet<u32>,
+    /// A sentence for each of these.
     pub notes: Vec<String>,
 }
 
@@ -148,15 +184,24 @@ pub struct TrialList {
 #[derive(Debug, Clone)]
 pub struct RunDir {
     path: PathBuf,
+    /// Held while a run writes here; the system gives it back however the run ends.
+    _lock: Option<Arc<File>>,
 }
 
 impl RunDir {
-    /// Makes a new run directory with its folders; refuses one that already holds a run.
+    /// Makes a new run directory with its folders; refuses one that already holds a run, or in which another one begins this moment.
     pub fn create(path: &Path) -> Result<Self, RecordError> {
+        fs::create_dir_all(path).map_err(io_error("create", path))?;
+        let lock = File::open(path).map_err(io_error("open", path))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(RecordError::Occupied(path.to_owned())),
+            // Some network folders know no locks: two runs that begin in one at the same moment are not told apart there.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
         if path.join(RUN_FILE).exists() {
             return Err(RecordError::Occupied(path.to_owned()));
         }
-        let dir = Self { path: path.to_owned() };
+        let dir = Self { path: path.to_owned(), _lock: Some(Arc::new(lock)) };
         for folder in [dir.path.join(TRIALS_FOLDER), dir.logs()] {
             fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
         }
@@ -165,9 +210,13 @@ impl RunDir {
 
     /// Opens a run directory for reading or for more trials; it must hold `run.json`.
     pub fn open(path: &Path) -> Result<Self, RecordError> {
-        let file = path.join(RUN_FILE);
-        fs::metadata(&file).map_err(io_error("find", &file))?;
-        Ok(Self { path: path.to_owned() })
+        match fs::metadata(path.join(RUN_FILE)) {
+            Ok(_) => Ok(Self { path: path.to_owned(), _lock: None }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(RecordError::NoRun(path.to_owned()))
+            }
+            Err(error) => Err(io_error("find", &path.join(RUN_FILE))(error)),
+        }
     }
 
     /// The directory itself.
@@ -187,7 +236,15 @@ impl RunDir {
 
     /// Reads `run.json`.
     pub fn read_run(&self) -> Result<RunRecord, RecordError> {
-        read_json(&self.path.join(RUN_FILE), RUN_SCHEMA)
+        read_json(&self.path.join(RUN_FILE), RUN_SCHEMA).map_err(|error| match error {
+            // Nothing was lost: another version wrote it.
+            RecordError::Schema { .. } => error,
+            _ => self.lost(RUN_FILE, error),
+        })
+    }
+
+    fn lost(&self, what: &'static str, source: RecordError) -> RecordError {
+        RecordError::Lost { path: self.path.clone(), what, source: Box::new(source) }
     }
 
     /// Writes `cloud.json`.
@@ -227,21 +284,21 @@ impl RunDir {
         fs::rename(&partial, &folder).map_err(io_error("create", &folder))
     }
 
-    /// Lists the trials without reading them.
+    /// Lists the trials without reading them. Folders that never were trials are passed over.
     pub fn list_trials(&self) -> Result<TrialList, RecordError> {
         let folder = self.path.join(TRIALS_FOLDER);
+        let entries = fs::read_dir(&folder)
+            .map_err(|error| self.lost(TRIALS_FOLDER, io_error("read", &folder)(error)))?;
         let mut list = TrialList::default();
-        for entry in fs::read_dir(&folder).map_err(io_error("read", &folder))? {
+        for entry in entries {
             let entry = entry.map_err(io_error("read", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let whole = |file| entry.path().join(file).is_file();
             if !entry.path().is_dir() {
                 continue;
             } else if let Some(id) = name.strip_prefix(PARTIAL_PREFIX) {
+                list.partial.extend(damage::sequence_of(id));
                 list.notes.push(format!("Trial {id} was being written when the run stopped."));
-            } else if !whole(TRIAL_FILE) || !whole(HISTOGRAM_FILE) {
-                list.notes.push(format!("Trial {name} lacks its record or its histograms."));
-            } else {
+            } else if damage::sequence_of(&name).is_some() {
                 list.ids.push(name);
             }
         }
@@ -251,12 +308,25 @@ impl RunDir {
         Ok(list)
     }
 
-    /// Reads one trial. For long runs: read, reduce to figures, drop; a trial takes up to some megabytes.
+    /// Reads one trial. For long runs: read, reduce to figures, drop; a trial takes up to some megabytes. Fails on a trial that is not
+    /// whole: its histograms must hold what its record says it counted.
     pub fn read_trial(&self, id: &str) -> Result<Trial, RecordError> {
-        let folder = self.path.join(TRIALS_FOLDER).join(id);
-        let record: TrialRecord = read_json(&folder.join(TRIAL_FILE), TRIAL_SCHEMA)?;
-        let intervals = IntervalHistograms::read(&folder.join(HISTOGRAM_FILE))?;
-        Ok(Trial { record, histograms: intervals.merged(), intervals })
+        self.read_record(id).and_then(|record| self.with_histograms(id, record))
+    }
+
+    fn read_record(&self, id: &str) -> Result<TrialRecord, RecordError> {
+        let file = self.path.join(TRIALS_FOLDER).join(id).join(TRIAL_FILE);
+        let record: TrialRecord = read_json(&file, TRIAL_SCHEMA)?;
+        let own = record.id == id && damage::sequence_of(id) == Some(record.sequence);
+        if own { Ok(record) } else { Err(RecordError::OtherTrial(record.id)) }
+    }
+
+    fn with_histograms(&self, id: &str, record: TrialRecord) -> Result<Trial, RecordError> {
+        let file = self.path.join(TRIALS_FOLDER).join(id).join(HISTOGRAM_FILE);
+        let intervals = IntervalHistograms::read(&file)?;
+        let histograms = intervals.merged();
+        damage::check_counts(&record, &histograms)?;
+        Ok(Trial { record, histograms, intervals })
     }
 
     /// What the servers said about themselves in one trial: name -> JSON.
@@ -274,23 +344,56 @@ impl RunDir {
         Ok(infos)
     }
 
-    /// Reads every trial, in the order in which they ran.
+    /// Reads every trial, in the order in which they ran. Those that are not whole, or gone, are named with what is wrong.
     pub fn read_trials(&self) -> Result<Trials, RecordError> {
         let list = self.list_trials()?;
-        let read = list.ids.iter().map(|id| self.read_trial(id));
-        let mut trials = read.collect::<Result<Vec<_>, _>>()?;
-        trials.sort_by_key(|trial| trial.record.sequence);
-        Ok(Trials { trials, notes: list.notes })
+        let mut read = Trials { notes: list.notes, ..Trials::default() };
+        let mut known = list.partial;
+        for id in list.ids {
+            known.extend(damage::sequence_of(&id));
+            let record = self.read_record(&id);
+            let kept = record.as_ref().ok().cloned();
+            match record.and_then(|record| self.with_histograms(&id, record)) {
+                Ok(trial) => read.trials.push(trial),
+                Err(error) => {
+                    let folder = self.path.join(TRIALS_FOLDER).join(&id);
+                    let reason = damage::reason(&error, &folder);
+                    read.damaged.push(Damaged { id, reason, record: kept });
+                }
+            }
+        }
+        read.trials.sort_by_key(|trial| trial.record.sequence);
+        let last = read.trials.last().map_or(0, |trial| trial.record.sequence);
+        read.damaged.extend(damage::missing(&known, last));
+        read.damaged.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(read)
     }
 }
 
 /// Writes a file in one step: a reader sees the old content or the new, never a part.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), RecordError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
+    let temporary = beside(path);
     fs::write(&temporary, content).map_err(io_error("write", &temporary))?;
     fs::rename(&temporary, path).map_err(io_error("write", path))
+}
+
+/// Whether [`write_atomically`] will be able to write there, found out before there is something to write. What lies there must be a
+/// file: a rename would put one in the place of a device.
+pub fn check_writable(path: &Path) -> Result<(), RecordError> {
+    if path.exists() && !path.is_file() {
+        let no_file = io::Error::new(io::ErrorKind::AlreadyExists, "what lies there is no file");
+        return Err(io_error("write", path)(no_file));
+    }
+    let temporary = beside(path);
+    fs::write(&temporary, []).map_err(io_error("write", &temporary))?;
+    fs::remove_file(&temporary).map_err(io_error("remove", &temporary))
+}
+
+/// Where a file is written before it gets its name.
+fn beside(path: &Path) -> PathBuf {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    PathBuf::from(temporary)
 }
 
 fn io_error(attempted: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecordError {
@@ -314,8 +417,18 @@ fn write_json<T: Serialize>(
 }
 
 fn parse_json<T: DeserializeOwned>(path: &Path, schema: &'static str) -> Result<T, RecordError> {
-    let text = fs::read(path).map_err(io_error("read", path))?;
-    serde_json::from_slice(&text).map_err(json_error(path, schema))
+    let text = read_text(path)?;
+    serde_json::from_str(&text).map_err(json_error(path, schema))
+}
+
+/// The content of a file that is never empty. Editors on Windows begin a file with a byte order mark: it is no part of the content.
+fn read_text(path: &Path) -> Result<String, RecordError> {
+    let text = fs::read_to_string(path).map_err(io_error("read", path))?;
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(content) => content.to_owned(),
+        None => text,
+    };
+    if text.trim().is_empty() { Err(RecordError::Empty(path.to_owned())) } else { Ok(text) }
 }
 
 /// Checks the schema before the shape, so that a newer file is named as such instead of as an unknown field.

@@ -5,9 +5,9 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{GeneratorRecord, LoadRecord, Outcome, Purpose};
+use crate::record::{GeneratorRecord, LoadRecord, OperationRecord, Outcome, Purpose};
 
-fn trial(sequence: u32) -> TrialRecord {
+pub(super) fn trial(sequence: u32) -> TrialRecord {
     TrialRecord {
         schema: TRIAL_SCHEMA.to_owned(),
         id: format!("{sequence:04}-database-before-x1-level"),
@@ -97,18 +97,37 @@ proptest! {
     }
 }
 
+/// A trial with so many answers, and their histograms.
+fn answered(sequence: u32, values: &[u64]) -> (TrialRecord, IntervalHistograms) {
+    let ok_count = values.len() as u64;
+    let home = OperationRecord { ok_count, ..OperationRecord::default() };
+    let operations = BTreeMap::from([("home".to_owned(), home)]);
+    let mut intervals = IntervalHistograms::new();
+    for (second, value) in (0..).zip(values) {
+        for clock in &Clock::ALL[..4] {
+            intervals.push(second, "home", *clock, &histogram(&[*value])).unwrap();
+        }
+    }
+    (TrialRecord { operations, ..trial(sequence) }, intervals)
+}
+
+fn write(dir: &RunDir, (record, intervals): &(TrialRecord, IntervalHistograms)) -> PathBuf {
+    dir.write_trial(record, intervals, &BTreeMap::new()).unwrap();
+    dir.path().join("trials").join(&record.id)
+}
+
 #[test]
 fn a_run_and_its_trials_are_read_back_in_order() {
     let (_temp, dir) = run_dir();
-    let mut intervals = IntervalHistograms::new();
-    intervals.push(1, "home", Clock::SentLast, &histogram(&[1_500, 90_000])).unwrap();
+    let (record, intervals) = answered(11, &[1_500, 90_000]);
     let infos = BTreeMap::from([("web-1".to_owned(), serde_json::json!({"role": "web"}))]);
     for sequence in [11, 2] {
-        dir.write_trial(&trial(sequence), &intervals, &infos).unwrap();
+        let record = TrialRecord { sequence, id: trial(sequence).id, ..record.clone() };
+        dir.write_trial(&record, &intervals, &infos).unwrap();
     }
     let read = dir.read_trials().unwrap();
     assert_eq!(read.trials.iter().map(|t| t.record.sequence).collect::<Vec<_>>(), [2, 11]);
-    assert_eq!(read.trials[0].record, trial(2));
+    assert_eq!(read.trials[1].record, record);
     assert_eq!(read.trials[0].intervals, intervals);
     assert_eq!(dir.read_infos(&trial(2).id).unwrap(), infos);
     assert!(read.notes.is_empty());
@@ -117,43 +136,171 @@ fn a_run_and_its_trials_are_read_back_in_order() {
 #[test]
 fn a_trial_that_was_being_written_is_skipped_with_a_note() {
     let (_temp, dir) = run_dir();
-    dir.write_trial(&trial(0), &IntervalHistograms::new(), &BTreeMap::new()).unwrap();
-    std::fs::create_dir(dir.path().join("trials/.partial-0001-x")).unwrap();
-    std::fs::create_dir(dir.path().join("trials/0002-y")).unwrap();
+    write(&dir, &answered(0, &[1]));
+    std::fs::create_dir(dir.path().join("trials/.partial-0001-a-b-x1-aa")).unwrap();
     let read = dir.read_trials().unwrap();
-    assert_eq!(read.trials.len(), 1);
-    assert_eq!(read.notes.len(), 2, "{:?}", read.notes);
-    assert!(read.notes.iter().any(|note| note.contains("0001-x")));
+    assert_eq!((read.trials.len(), &read.damaged), (1, &vec![]));
+    assert_eq!(read.notes.len(), 1, "{:?}", read.notes);
+    assert!(read.notes[0].contains("0001-a-b-x1-aa"));
+}
+
+/// What can happen to the files of a trial, and the words for it.
+#[test]
+fn a_damaged_trial_is_left_out_and_named_with_what_is_wrong() {
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 11] = [
+        ("histograms.hlog is empty", |trial| {
+            std::fs::write(trial.join("histograms.hlog"), "").unwrap()
+        }),
+        ("cannot read histograms.hlog", |trial| {
+            std::fs::remove_file(trial.join("histograms.hlog")).unwrap()
+        }),
+        ("histograms.hlog:", |trial| {
+            shorten(&trial.join("histograms.hlog"), |text| text.len() - 40)
+        }),
+        ("home/planned_first holds 1 samples, and the trial counted 3", |trial| {
+            shorten(&trial.join("histograms.hlog"), |text| {
+                text.match_indices("Tag=").nth(4).unwrap().0
+            });
+        }),
+        ("home/sent_last holds 2 samples, and the trial counted 3", |trial| {
+            shorten(&trial.join("histograms.hlog"), |text| text.rfind("Tag=").unwrap());
+        }),
+        ("the same interval stands in the file twice", |trial| {
+            let file = trial.join("histograms.hlog");
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, text.clone() + &text).unwrap();
+        }),
+        ("trial.json is empty", |trial| std::fs::write(trial.join("trial.json"), "").unwrap()),
+        ("trial.json:", |trial| shorten(&trial.join("trial.json"), |text| text.len() - 40)),
+        ("cannot read trial.json", |trial| std::fs::remove_file(trial.join("trial.json")).unwrap()),
+        ("its folder is missing", |trial| std::fs::remove_dir_all(trial).unwrap()),
+        ("its record is that of the trial 0000-", |trial| {
+            let first = trial.parent().unwrap().join("0000-database-before-x1-level");
+            std::fs::copy(first.join("trial.json"), trial.join("trial.json")).unwrap();
+        }),
+    ];
+    for (words, damage) in damages {
+        let (_temp, dir) = run_dir();
+        let folders = [0, 1, 2].map(|sequence| write(&dir, &answered(sequence, &[10, 20, 30])));
+        damage(&folders[1]);
+        let read = dir.read_trials().unwrap();
+        assert_eq!(read.trials.iter().map(|t| t.record.sequence).collect::<Vec<_>>(), [0, 2]);
+        let [damaged] = read.damaged.as_slice() else { panic!("{words}: {:?}", read.damaged) };
+        assert!(damaged.id.starts_with("0001") && damaged.reason.contains(words), "{damaged:?}");
+        assert!(!damaged.reason.contains(&*dir.path().to_string_lossy()), "{damaged:?}");
+        assert_eq!(damaged.sequence(), Some(1));
+    }
+}
+
+fn shorten(file: &Path, left: impl Fn(&str) -> usize) {
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, &text[..left(&text)]).unwrap();
+}
+
+#[test]
+fn what_file_managers_leave_behind_is_passed_over() {
+    let (_temp, dir) = run_dir();
+    let folder = write(&dir, &answered(0, &[10]));
+    let trials = dir.path().join("trials");
+    for litter in ["@eaDir", "__MACOSX", ".Trashes", "New folder"] {
+        std::fs::create_dir(trials.join(litter)).unwrap();
+    }
+    for litter in [trials.join(".DS_Store"), folder.join("Thumbs.db"), folder.join("._trial.json")]
+    {
+        std::fs::write(litter, "x").unwrap();
+    }
+    let read = dir.read_trials().unwrap();
+    assert_eq!((read.trials.len(), read.damaged.len(), read.notes.len()), (1, 0, 0));
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_file() {
+    let (_temp, dir) = run_dir();
+    let folder = write(&dir, &answered(0, &[10]));
+    for file in [folder.join("trial.json"), folder.join("histograms.hlog")] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("\u{feff}{text}")).unwrap();
+    }
+    assert_eq!(dir.read_trials().unwrap().trials.len(), 1);
+}
+
+#[test]
+fn a_run_that_has_lost_what_all_needs_names_the_way_out() {
+    let (_temp, dir) = run_dir();
+    let message = |error: RecordError| error.to_string();
+    let none = message(RunDir::open(dir.path()).unwrap_err());
+    assert!(none.contains("holds no run") && none.contains("name the folder"), "{none}");
+    for content in ["", "{\"schema\": \"lightmeter/run/1\", ", "\u{feff}"] {
+        std::fs::write(dir.path().join("run.json"), content).unwrap();
+        let lost = message(RunDir::open(dir.path()).unwrap().read_run().unwrap_err());
+        assert!(lost.contains("without run.json; copy it again"), "{lost}");
+    }
+    std::fs::remove_dir_all(dir.path().join("trials")).unwrap();
+    let lost = message(dir.read_trials().unwrap_err());
+    assert!(lost.contains("without trials; copy it again"), "{lost}");
 }
 
 #[test]
 fn errors_name_the_file_and_the_line() {
     let (_temp, dir) = run_dir();
-    dir.write_trial(&trial(0), &IntervalHistograms::new(), &BTreeMap::new()).unwrap();
-    let folder = dir.path().join("trials").join(trial(0).id);
+    let folder = write(&dir, &answered(0, &[]));
+    let error = || dir.read_trial(&trial(0).id).unwrap_err().to_string();
     std::fs::write(
         folder.join("histograms.hlog"),
         "#comment\nTag=home/tomorrow,0.0,1.0,1.0,AAAA\n",
     )
     .unwrap();
-    let error = dir.read_trials().unwrap_err().to_string();
-    assert!(error.contains("histograms.hlog:2: `tomorrow` is not a clock"), "{error}");
+    assert!(error().contains("histograms.hlog:2: `tomorrow` is not a clock"), "{}", error());
 
     std::fs::write(folder.join("trial.json"), "{\n\"schema\": \"lightmeter/trial/1\",\n7}")
         .unwrap();
-    let error = dir.read_trials().unwrap_err().to_string();
-    assert!(error.contains("trial.json:3:"), "{error}");
+    assert!(error().contains("trial.json:3:"), "{}", error());
 
     std::fs::write(folder.join("trial.json"), "{\"schema\": \"lightmeter/trial/9\"}").unwrap();
-    let error = dir.read_trials().unwrap_err().to_string();
-    assert!(error.contains("`lightmeter/trial/9`"), "{error}");
+    assert!(error().contains("`lightmeter/trial/9`"), "{}", error());
+}
+
+#[test]
+fn two_runs_cannot_begin_in_one_directory() {
+    let (_temp, dir) = run_dir();
+    assert!(matches!(RunDir::create(dir.path()), Err(RecordError::Occupied(_))));
+    let path = dir.path().to_owned();
+    drop(dir);
+    RunDir::create(&path).expect("nobody writes there any more, and nothing was written");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_known_beforehand() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("users.hlog");
+    std::fs::write(&file, "earlier").unwrap();
+    check_writable(&file).unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "earlier");
+    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 1, "nothing is left");
+    for wrong in [temp.path().to_owned(), temp.path().join("no/x"), PathBuf::from("/dev/null")] {
+        assert!(check_writable(&wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_log_says_its_version_its_unit_and_its_columns() {
+    let log = answered(0, &[10]).1.to_log(1_763_000_000_123_456);
+    let head: Vec<&str> = log.lines().take_while(|line| !line.starts_with("Tag=")).collect();
+    assert!(head[0].contains("Interval_Max in microseconds"), "{head:?}");
+    assert!(head.contains(&"#[Histogram log format version 1.3]"), "{head:?}");
+    assert!(head.last().unwrap().starts_with("\"StartTimestamp\",\"Interval_Length\""), "{head:?}");
+    // A reader in C has room for so much of a line.
+    assert!(head.iter().all(|line| line.len() < 127), "{head:?}");
 }
 
 #[test]
 fn a_directory_with_a_run_is_not_overwritten() {
     let (_temp, dir) = run_dir();
     std::fs::write(dir.path().join("run.json"), "{}").unwrap();
-    assert!(matches!(RunDir::create(dir.path()), Err(RecordError::Occupied(_))));
+    let path = dir.path().to_owned();
+    drop(dir);
+    assert!(matches!(RunDir::create(&path), Err(RecordError::Occupied(_))));
 }
 
 #[test]

@@ -6,12 +6,14 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::Step;
-use super::timed::{Form, Page, Shared, Visit};
+use super::answers::Expected;
+use super::timed::{Form, Shared, Visit};
 use crate::driver::{content_type, rendition_sources};
+use crate::form::{encode, form};
 
 /// What people write.
 const COMMENTS: [&str; 5] =
-    ["What+a+light", "Where+is+this%3F", "Lovely", "More+please", "Which+lens%3F"];
+    ["What a light", "Where is this?", "Lovely", "More, please", "Which lens?"];
 /// Filters that posters choose.
 const FILTERS: [&str; 2] = ["original", "sepia"];
 /// The password of those who sign up here.
@@ -20,7 +22,7 @@ const PASSWORD: &str = "lightmeter-demo";
 /// What a user keeps between steps.
 #[derive(Debug, Clone)]
 struct Session {
-    /// The user's own name: nobody can follow oneself.
+    /// The user's own name as addresses spell it: nobody can follow oneself.
     name: String,
     /// From the manifest; those who logged in or signed up have theirs in the client's jar.
     cookie: Option<String>,
@@ -48,15 +50,14 @@ pub(super) async fn act(shared: &Shared, user: &mut GooseUser, step: Step) -> Tr
         Step::Like => {
             let Some(photo) = photo(shared, user).await? else { return Ok(()) };
             let on = rand::rng().random_ratio(3, 4);
-            post(shared, user, step, &format!("/p/{photo}/like"), format!("on={on}"))
-                .await
-                .map(drop)
+            let path = format!("/p/{photo}/like");
+            post(shared, user, step, &path, &[("on", &on.to_string())]).await
         }
         Step::Comment => {
             let Some(photo) = photo(shared, user).await? else { return Ok(()) };
             let body = COMMENTS.choose(&mut rand::rng()).unwrap_or(&"Lovely");
             let path = format!("/p/{photo}/comments");
-            post(shared, user, step, &path, format!("body={body}")).await.map(drop)
+            post(shared, user, step, &path, &[("body", body)]).await
         }
         Step::Follow => {
             let Some(name) =
@@ -68,9 +69,8 @@ pub(super) async fn act(shared: &Shared, user: &mut GooseUser, step: Step) -> Tr
                 return Ok(());
             }
             let on = rand::rng().random_bool(0.5);
-            post(shared, user, step, &format!("/u/{name}/follow"), format!("on={on}"))
-                .await
-                .map(drop)
+            let path = format!("/u/{name}/follow");
+            post(shared, user, step, &path, &[("on", &on.to_string())]).await
         }
         Step::Upload => upload(shared, user).await,
     }
@@ -78,36 +78,33 @@ pub(super) async fn act(shared: &Shared, user: &mut GooseUser, step: Step) -> Tr
 
 /// A person of the manifest logs in (or brings a session); without a manifest somebody new signs up.
 async fn log_in(shared: &Shared, user: &mut GooseUser) -> TransactionResult {
-    let (name, path, form) = match shared.known.person() {
-        Some(person) if person.cookie.is_some() => {
-            let (name, cookie) = (person.name.clone(), person.cookie.clone());
-            user.set_session_data(Session { name, cookie });
-            return Ok(());
-        }
-        Some(person) => {
-            let form = format!("name={}&password={}", person.name, person.password);
-            (person.name.clone(), "/login", form)
-        }
-        None => {
-            let name = format!("guest_{:08x}", rand::rng().random::<u32>());
-            let form = format!("name={name}&display_name=A+guest&password={PASSWORD}");
-            (name, "/signup", form)
-        }
+    let step = Step::LogIn;
+    let Some(person) = shared.known.person() else {
+        let name = format!("guest_{:08x}", rand::rng().random::<u32>());
+        let fields = [("name", name.as_str()), ("display_name", "A guest"), ("password", PASSWORD)];
+        user.set_session_data(Session { name: name.clone(), cookie: None });
+        return post(shared, user, step, "/signup", &fields).await;
     };
-    user.set_session_data(Session { name, cookie: None });
-    let page = post(shared, user, Step::LogIn, path, form).await?;
-    if page.is_some_and(|page| page.path == path) {
-        // The form again: it was refused.
-        shared.count_error(Step::LogIn.as_str(), "refused");
+    let session = Session { name: encode(&person.name), cookie: person.cookie.clone() };
+    user.set_session_data(session);
+    if person.cookie.is_some() {
+        return Ok(());
     }
-    Ok(())
+    let fields = [("name", person.name.as_str()), ("password", person.password.as_str())];
+    post(shared, user, step, "/login", &fields).await
 }
 
 async fn explore_with_images(shared: &Shared, user: &mut GooseUser) -> TransactionResult {
     let step = Step::ExploreWithImages;
     let Some(page) = read(shared, user, step, "/explore").await? else { return Ok(()) };
-    for source in rendition_sources(&String::from_utf8_lossy(&page.body)) {
-        let visit = Visit { operation: "image", path: &source, form: None, cookie: None };
+    for source in rendition_sources(&String::from_utf8_lossy(&page)) {
+        let visit = Visit {
+            operation: "image",
+            path: &source,
+            form: None,
+            cookie: None,
+            expected: Expected::Picture,
+        };
         shared.visit(user, visit).await?;
     }
     Ok(())
@@ -122,12 +119,9 @@ async fn upload(shared: &Shared, user: &mut GooseUser) -> TransactionResult {
         path: "/upload",
         form: Some(Form { content_type, body }),
         cookie: cookie(user),
+        expected: Expected::Photo,
     };
-    let page = shared.visit(user, visit).await?;
-    if page.is_some_and(|page| !page.path.starts_with("/p/")) {
-        shared.count_error(Step::Upload.as_str(), "does not lead to a photo");
-    }
-    Ok(())
+    shared.visit(user, visit).await.map(drop)
 }
 
 /// A photo to look at; looks around first when none is known yet.
@@ -155,11 +149,12 @@ async fn read(
     user: &mut GooseUser,
     step: Step,
     path: &str,
-) -> Result<Option<Page>, Box<TransactionError>> {
-    let visit = Visit { operation: step.as_str(), path, form: None, cookie: cookie(user) };
+) -> Result<Option<Bytes>, Box<TransactionError>> {
+    let (operation, expected) = (step.as_str(), Expected::Page);
+    let visit = Visit { operation, path, form: None, cookie: cookie(user), expected };
     let page = shared.visit(user, visit).await?;
     if let Some(page) = &page {
-        shared.known.learn(&String::from_utf8_lossy(&page.body));
+        shared.known.learn(&String::from_utf8_lossy(page));
     }
     Ok(page)
 }
@@ -169,11 +164,13 @@ async fn post(
     user: &mut GooseUser,
     step: Step,
     path: &str,
-    form: String,
-) -> Result<Option<Page>, Box<TransactionError>> {
+    fields: &[(&str, &str)],
+) -> TransactionResult {
     let content_type = "application/x-www-form-urlencoded".to_owned();
-    let form = Some(Form { content_type, body: Bytes::from(form) });
-    shared.visit(user, Visit { operation: step.as_str(), path, form, cookie: cookie(user) }).await
+    let form = Some(Form { content_type, body: Bytes::from(form(fields)) });
+    let expected = if step == Step::LogIn { Expected::LoggedIn } else { Expected::Page };
+    let visit = Visit { operation: step.as_str(), path, form, cookie: cookie(user), expected };
+    shared.visit(user, visit).await.map(drop)
 }
 
 fn cookie(user: &GooseUser) -> Option<String> {

@@ -1,18 +1,24 @@
 //! Which hosts the users ask: the one of `--host`, and the one that pictures come from, where it is named. A page may link to any other;
 //! the users leave that alone, because whoever loads a stack has no right to load a stranger's server.
 
+use std::io;
 use std::time::Duration;
 
 use goose::config::GooseConfiguration;
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Url};
 
-use super::UsersError;
+use super::{ASSETS_VARIABLE, UsersError};
+use crate::causes::causes;
 
 /// goose's own, which a client of ours would otherwise lose.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 /// Redirects of one request; reqwest's own bound.
 const REDIRECTS_MAX: usize = 10;
+/// How long the first connection may take, before any user begins.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+/// goose's option.
+const HOST_OPTION: &str = "--host";
 
 /// The hosts that may be asked, each as scheme, name and port.
 #[derive(Debug, Clone)]
@@ -22,15 +28,41 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// `stack` as goose has it (it refuses what is no address), `assets` as the environment names it.
+    /// `stack` as goose was given it, `assets` as the environment names it.
     pub(super) fn new(stack: Option<&str>, assets: Option<&str>) -> Result<Self, UsersError> {
-        let address = |text: &str| {
-            Url::parse(text).ok().filter(|url| url.has_host() && url.scheme().starts_with("http"))
-        };
-        let assets = assets.map(|given| {
-            address(given).ok_or_else(|| UsersError::AssetsUrl { given: given.to_owned() })
+        let stack = stack.map(|given| {
+            let url = address(HOST_OPTION, given, "http://127.0.0.1:8080")?;
+            // Every path of the users begins at the root: goose would drop this one without a word.
+            if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+                let root = url.origin().ascii_serialization();
+                let problem = format!(
+                    "the users ask for pages at the root of a host; leave out what follows {root}"
+                );
+                return Err(refused(HOST_OPTION, given, problem));
+            }
+            Ok(url)
         });
-        Ok(Self { stack: stack.and_then(address), assets: assets.transpose()? })
+        let assets =
+            assets.map(|given| address(ASSETS_VARIABLE, given, "http://d1.cloudfront.net"));
+        Ok(Self { stack: stack.transpose()?, assets: assets.transpose()? })
+    }
+
+    /// Connects to the stack before any user does, so that a mistaken address or a stack that is not there is told at once instead
+    /// of once per request. What it answers is the users' matter; that it takes a connection is what is asked.
+    pub(super) async fn reach(&self, configuration: &GooseConfiguration) -> Result<(), UsersError> {
+        let Some(stack) = &self.stack else { return Ok(()) };
+        let client = self.client(configuration).redirect(Policy::none()).timeout(REACH_TIMEOUT);
+        let asked = match client.connect_timeout(REACH_TIMEOUT).build() {
+            Ok(client) => client.get(stack.clone()).send().await.map(drop),
+            Err(error) => Err(error),
+        };
+        match asked {
+            Err(error) if error.is_connect() || error.is_builder() => {
+                let given = stack.origin().ascii_serialization();
+                Err(refused(HOST_OPTION, &given, unreachable(stack, &error)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether this address may be asked.
@@ -62,6 +94,50 @@ impl Hosts {
     }
 }
 
+fn refused(name: &'static str, given: &str, problem: String) -> UsersError {
+    UsersError::Address { name, given: given.to_owned(), problem }
+}
+
+/// An address of a web server, or what is wrong with it and what one looks like.
+fn address(name: &'static str, given: &str, example: &str) -> Result<Url, UsersError> {
+    let expected = format!("use an address such as {example}");
+    match Url::parse(given) {
+        Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => Ok(url),
+        // `localhost:8080` reads as a scheme of that name.
+        Ok(url) if !given.contains("://") => {
+            let problem = format!("`{}:` is no scheme; {expected}", url.scheme());
+            Err(refused(name, given, problem))
+        }
+        Ok(url) => {
+            let problem = format!("{}:// cannot be asked for pages; {expected}", url.scheme());
+            Err(refused(name, given, problem))
+        }
+        Err(error) if given.contains("://") => {
+            Err(refused(name, given, format!("{error}; {expected}")))
+        }
+        Err(_) => {
+            let problem = format!("it lacks http:// or https:// in front; {expected}");
+            Err(refused(name, given, problem))
+        }
+    }
+}
+
+/// Why no connection came about, and what to do.
+fn unreachable(stack: &Url, error: &reqwest::Error) -> String {
+    let mut of_system = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let cause = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
+    if of_system.any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused) {
+        "nothing listens there; start the stack first, or correct the address".to_owned()
+    } else if stack.scheme() == "https" {
+        format!("no secured connection ({cause}); if the stack speaks plain HTTP, use http://")
+    } else if error.is_timeout() {
+        let seconds = REACH_TIMEOUT.as_secs();
+        format!("no connection within {seconds} s; is the address right, and the way to it open?")
+    } else {
+        format!("no connection ({cause}); correct the address")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,9 +164,36 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused() {
-        for given in ["d1.cloudfront.net", "ftp://d1.cloudfront.net", "http://"] {
-            let refused = Hosts::new(None, Some(given)).expect_err("no address").to_string();
-            assert!(refused.contains(given) && refused.contains("http://"), "{refused}");
+        for given in [
+            "d1.cloudfront.net",
+            "ftp://d1.cloudfront.net",
+            "http://",
+            "127.0.0.1:8080",
+            "localhost:8080",
+            "http://127.0.0.1:99999",
+            "",
+        ] {
+            for hosts in [Hosts::new(None, Some(given)), Hosts::new(Some(given), None)] {
+                let refused = hosts.expect_err("no address").to_string();
+                assert!(
+                    refused.contains(given) && refused.contains("such as http://"),
+                    "{refused}"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn a_host_with_a_path_is_refused_because_goose_would_drop_it() {
+        for rest in ["/app", "/?a=1", "/#a", "//"] {
+            let given = format!("http://127.0.0.1:8080{rest}");
+            let refused = Hosts::new(Some(&given), None).expect_err("a path").to_string();
+            assert!(refused.contains("leave out what follows http://127.0.0.1:8080"), "{refused}");
+        }
+        for given in ["http://127.0.0.1:8080", "https://photos.example/", " http://127.0.0.1 "] {
+            Hosts::new(Some(given), None).expect("a host");
+        }
+        Hosts::new(None, Some("http://d1.cloudfront.net/renditions/"))
+            .expect("pictures may lie deeper");
     }
 }

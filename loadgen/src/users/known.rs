@@ -8,6 +8,7 @@ use rand::Rng;
 use rand::seq::IteratorRandom;
 
 use crate::driver::card_ids;
+use crate::form::encode;
 use crate::population::{Person, Population};
 
 /// Photos and names that are remembered from pages; what exceeds it is not needed for a varied load.
@@ -48,21 +49,21 @@ impl Known {
         }
     }
 
-    /// A photo, popular ones more often where popularity is known; none while none was seen.
+    /// A photo as addresses spell it, popular ones more often where popularity is known; none while none was seen.
     pub(super) fn photo(&self, random: &mut impl Rng) -> Option<String> {
         if let Some(population) = &self.population {
             let photo = population.choose_photo(random)?;
-            return Some(population.photos[photo].id.clone());
+            return Some(encode(&population.photos[photo].id));
         }
         let seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         seen.photos.iter().choose(random).cloned()
     }
 
-    /// Somebody's name; none while none was seen.
+    /// Somebody's name as addresses spell it; none while none was seen.
     pub(super) fn name(&self, random: &mut impl Rng) -> Option<String> {
         if let Some(population) = &self.population {
             let photo = population.choose_photo(random)?;
-            return Some(population.photos[photo].author.clone());
+            return Some(encode(&population.photos[photo].author));
         }
         let seen = self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         seen.names.iter().choose(random).cloned()

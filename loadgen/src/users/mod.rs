@@ -10,8 +10,10 @@
 //! `LIGHTMETER_ASSETS_URL` names where pages link pictures to, when that is not `--host`: no third host is ever asked (`hosts`).
 
 mod actions;
+mod answers;
 mod hosts;
 mod known;
+mod summary;
 mod timed;
 
 use std::path::PathBuf;
@@ -21,9 +23,10 @@ use std::time::Duration;
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 
-pub use self::timed::{Skipped, Summary, SummaryLine};
+pub use self::summary::{Skipped, Summary, SummaryLine};
 use crate::population::{Population, PopulationError};
-use crate::record_io::RecordError;
+use crate::record_io::{RecordError, check_writable, write_atomically};
+use crate::stop::StopSignals;
 
 /// Environment variable: the manifest of the population.
 pub const POPULATION_VARIABLE: &str = "LIGHTMETER_POPULATION";
@@ -35,6 +38,8 @@ pub const ASSETS_VARIABLE: &str = "LIGHTMETER_ASSETS_URL";
 /// How long people look at a page before they go on; evenly spread.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_millis(2_000);
+/// How often goose is told to end, once it has been asked to.
+const KILLSWITCH_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why the users could not run or their latencies not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -42,18 +47,48 @@ pub enum UsersError {
     /// The manifest cannot be used.
     #[error("the population named by {POPULATION_VARIABLE} cannot be used")]
     Population(#[from] PopulationError),
-    /// The host of pictures is no address.
-    #[error("{ASSETS_VARIABLE}={given} is no address: use one such as http://d1.cloudfront.net")]
-    AssetsUrl {
+    /// A host that cannot be asked.
+    #[error("{name} {given} cannot be asked: {problem}")]
+    Address {
+        /// The option or variable that names it.
+        name: &'static str,
         /// What was given.
         given: String,
+        /// Why not, and what is expected.
+        problem: String,
     },
     /// goose refused its options or could not run.
-    #[error("goose could not run the users")]
+    #[error("goose could not run the users{}", detail(.0))]
     Goose(#[from] Box<GooseError>),
+    /// goose panicked, as it does when nobody reads its table any more.
+    #[error("goose broke off; was its output closed?")]
+    BrokeOff(#[from] tokio::task::JoinError),
     /// The latencies cannot be written.
-    #[error("the latencies cannot be written to the file named by {RECORD_VARIABLE}")]
+    #[error(
+        "the latencies cannot be written to the file named by {RECORD_VARIABLE}; name one in a folder that takes it"
+    )]
     Record(#[from] RecordError),
+    /// The signals that end a run cannot be heard.
+    #[error("could not listen for the signals that end the users")]
+    Signals(#[from] std::io::Error),
+    /// The users have run, and what they saw could not all be kept: the summary is left.
+    #[error("the users have run, but not all of what they saw could be kept")]
+    Kept {
+        /// What they saw.
+        summary: Box<Summary>,
+        /// What could not be kept, and why.
+        problems: Vec<UsersError>,
+    },
+}
+
+/// goose keeps what is wrong with an option to itself, unless it is asked.
+fn detail(error: &GooseError) -> String {
+    match error {
+        GooseError::InvalidOption { option, value, detail } => {
+            format!(": {option} {value}: {detail}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// What the users know and where their latencies go.
@@ -142,13 +177,19 @@ const TABLE: Table = [
     ("poster", 5, &[(Step::LogIn, 0), (Step::Home, 50), (Step::Photo, 30), (Step::Upload, 20)]),
 ];
 
-/// Runs the users under goose's configuration; gives goose's own metrics and our summary.
+/// Runs the users under goose's configuration; gives goose's own metrics and our summary. What would make the run useless is looked
+/// for before it begins: hosts that cannot be asked, a record that cannot be written. Once users have run, their summary is always
+/// given, if need be with the error ([`UsersError::Kept`]).
 pub async fn run(
     configuration: GooseConfiguration,
     config: UsersConfig,
 ) -> Result<(GooseMetrics, Summary), UsersError> {
     let population = config.population.as_deref().map(Population::read).transpose()?;
     let hosts = hosts::Hosts::new(configuration.host.as_deref(), config.assets_url.as_deref())?;
+    if begins_at_once(&configuration) {
+        config.record.as_deref().map(check_writable).transpose()?;
+        hosts.reach(&configuration).await?;
+    }
     let shared = Arc::new(timed::Shared::new(known::Known::new(population), hosts));
     let boxed = |error| UsersError::Goose(Box::new(error));
     let mut attack = GooseAttack::initialize_with_config(configuration).map_err(boxed)?;
@@ -156,13 +197,53 @@ pub async fn run(
         let scenario = scenario(&shared, name, weight, steps).map_err(boxed)?;
         attack = attack.register_scenario(scenario);
     }
-    let metrics = attack.execute().await.map_err(boxed)?;
+    let ender = tokio::spawn(end_on(StopSignals::without_interrupts()?));
+    // In a task of its own, so that its panic does not take the record along.
+    let executed = match tokio::spawn(attack.execute()).await {
+        Ok(executed) => executed.map_err(boxed),
+        Err(broke_off) => Err(broke_off.into()),
+    };
+    ender.abort();
     let recorded = shared.finish()?;
-    if let Some(path) = &config.record {
-        let log = recorded.intervals.to_log(recorded.started_at_us);
-        crate::record_io::write_atomically(path, log.as_bytes())?;
+    let summary = Summary::new(&recorded);
+    if summary.is_empty() && executed.is_err() {
+        // Nothing was seen, so that an earlier record stays what it is.
+        return executed.map(|metrics| (metrics, summary));
     }
-    Ok((metrics, Summary::new(&recorded)))
+    let written = config.record.as_deref().map(|path| {
+        let log = recorded.intervals.to_log(recorded.started_at_us);
+        write_atomically(path, log.as_bytes()).map_err(UsersError::from)
+    });
+    match (executed, written.transpose()) {
+        (Ok(metrics), Ok(_)) => Ok((metrics, summary)),
+        (executed, written) => {
+            let problems = executed.err().into_iter().chain(written.err()).collect();
+            Err(UsersError::Kept { summary: Box::new(summary), problems })
+        }
+    }
+}
+
+/// False where goose only lists something, or waits for its controller to say where and when to begin.
+fn begins_at_once(configuration: &GooseConfiguration) -> bool {
+    let lists = configuration.version || configuration.list || configuration.scenarios_list;
+    !lists && configuration.render_report.is_none() && !configuration.no_autostart
+}
+
+/// Ends the run as Ctrl-C does, which goose hears by itself: the users finish what they are at, and everything is written. The second
+/// signal ends it at once.
+async fn end_on(mut signals: StopSignals) {
+    signals.next().await;
+    let insist = async {
+        loop {
+            // goose forgets what it was told before its users began.
+            goose::trigger_killswitch("asked to end");
+            tokio::time::sleep(KILLSWITCH_AGAIN).await;
+        }
+    };
+    tokio::select! {
+        () = signals.next() => std::process::exit(1),
+        () = insist => {}
+    }
 }
 
 fn scenario(

@@ -2,7 +2,6 @@
 //! every body read to its end. A body left unread would cost a connection per request, and its time would be lost.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,12 +10,12 @@ use goose::prelude::*;
 use rand::Rng;
 use reqwest::Url;
 
-use super::ASSETS_VARIABLE;
+use super::answers::{Answer, Expected, fault, fault_of_body, problem};
 use super::hosts::Hosts;
 use super::known::Known;
+use super::summary::Skipped;
 use crate::driver::{PictureSize, UploadForms};
-use crate::record::Clock;
-use crate::record_io::{HistogramSet, IntervalHistograms, RecordError};
+use crate::record_io::{IntervalHistograms, RecordError};
 use crate::recorder::{Moments, Recorder};
 
 /// What all users share: what is known, and the record.
@@ -51,21 +50,15 @@ pub(super) struct Visit<'a> {
     pub(super) form: Option<Form>,
     /// A session from the manifest; others live in the user's cookie jar.
     pub(super) cookie: Option<String>,
-}
-
-/// A page as a user has read it.
-pub(super) struct Page {
-    /// The path after redirects.
-    pub(super) path: String,
-    pub(super) body: Bytes,
+    pub(super) expected: Expected,
 }
 
 /// Everything recorded.
 pub(super) struct Recorded {
     pub(super) intervals: IntervalHistograms,
     pub(super) started_at_us: u64,
-    errors: BTreeMap<String, u64>,
-    skipped: Option<Skipped>,
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) skipped: Option<Skipped>,
 }
 
 impl Shared {
@@ -83,36 +76,25 @@ impl Shared {
         forms.get(PictureSize::Small, filter, rand::rng().random())
     }
 
-    /// Makes a request, reads the answer to its end and records it. None when it failed: that is counted, and goose
-    /// knows of it; the user goes on. None as well for an address outside the stack, which is not asked but counted.
+    /// Makes a request, reads the answer to its end and records it; gives the body of a right one. None when it failed or is not what
+    /// was asked for: that is counted, and goose knows of it; the user goes on. None as well for an address outside the stack, which
+    /// is not asked but counted.
     pub(super) async fn visit(
         &self,
         user: &mut GooseUser,
         visit: Visit<'_>,
-    ) -> Result<Option<Page>, Box<TransactionError>> {
-        let Visit { operation, path, form, cookie } = visit;
+    ) -> Result<Option<Bytes>, Box<TransactionError>> {
+        let Visit { operation, path, form, cookie, expected } = visit;
         let url = user.build_url(path)?;
         if !Url::parse(&url).is_ok_and(|url| self.hosts.allow(&url)) {
             self.skip(url);
             return Ok(None);
         }
-        let method = if form.is_some() { GooseMethod::Post } else { GooseMethod::Get };
-        let mut request = user.get_request_builder(&method, path)?;
-        if let Some(form) = form {
-            request = request.header("content-type", form.content_type).body(form.body);
-        }
-        if let Some(cookie) = cookie {
-            request = request.header("cookie", cookie);
-        }
-        let request = GooseRequest::builder()
-            .method(method)
-            .path(path)
-            .name(operation)
-            .set_request_builder(request)
-            .build();
+        let request = request(user, operation, path, form, cookie)?;
         let planned = self.origin.elapsed();
-        let mut goose = user.request(request).await?;
+        let asked = user.request(request).await;
         let first_byte = self.origin.elapsed();
+        let mut goose = asked.inspect_err(|error| self.count_unasked(operation, error))?;
         // Only goose knows when its throttle let the request pass: its own time ends at the head.
         let metric = &goose.request;
         let until_head = Duration::from_millis(metric.response_time)
@@ -121,38 +103,47 @@ impl Shared {
         let response = match goose.response {
             Ok(response) => response,
             Err(error) => {
-                self.count_error(operation, if error.is_timeout() { "timeout" } else { "connect" });
+                self.count_error(operation, fault(&error));
                 return Ok(None);
             }
         };
         let (status, final_path) = (response.status(), response.url().path().to_owned());
-        let body = response.bytes().await;
+        let read = response.bytes().await;
         let last_byte = self.origin.elapsed();
-        let problem = match &body {
-            Err(_) => Some("incomplete body".to_owned()),
-            Ok(_) if !status.is_success() => Some(format!("status {}", status.as_u16())),
-            Ok(_) if final_path == "/login" && operation != "login" => {
-                Some("not logged in".to_owned())
+        let judged = match read {
+            Err(error) => Err(fault_of_body(&error).to_owned()),
+            Ok(body) => {
+                let answer = Answer { status, path: final_path, body };
+                problem(expected, path, &answer).map_or(Ok(answer.body), Err)
             }
-            Ok(_) => None,
         };
-        if let Some(problem) = problem {
-            self.count_error(operation, &problem);
-            if goose.request.success {
-                // An answer that goose took for a success; its error is no reason to stop the user.
-                let _ = user.set_failure(&problem, &mut goose.request, None, None);
+        match judged {
+            Err(problem) => {
+                self.count_error(operation, &problem);
+                if goose.request.success {
+                    // An answer that goose took for a success; its error is no reason to stop the user.
+                    let _ = user.set_failure(&problem, &mut goose.request, None, None);
+                }
+                Ok(None)
             }
-            return Ok(None);
+            Ok(body) => {
+                let mut books = self.books();
+                let key = books.recorder.operation(operation);
+                // The wait for goose's throttle is the generator's, not the server's.
+                books.recorder.record(key, &Moments { planned: sent, sent, first_byte, last_byte });
+                Ok(Some(body))
+            }
         }
-        let mut books = self.books();
-        let key = books.recorder.operation(operation);
-        // The wait for goose's throttle is the generator's, not the server's.
-        books.recorder.record(key, &Moments { planned: sent, sent, first_byte, last_byte });
-        Ok(body.ok().map(|body| Page { path: final_path, body }))
     }
 
-    /// Counts an answer that came but was not what was asked for.
-    pub(super) fn count_error(&self, operation: &str, kind: &str) {
+    /// Counts a request that goose did not make. What its throttle lets nobody send at the end of a run was never due.
+    fn count_unasked(&self, operation: &str, error: &TransactionError) {
+        if !matches!(error, TransactionError::RequestCanceled { .. }) {
+            self.count_error(operation, "not asked");
+        }
+    }
+
+    fn count_error(&self, operation: &str, kind: &str) {
         *self.books().errors.entry(format!("{operation}: {kind}")).or_default() += 1;
     }
 
@@ -179,87 +170,27 @@ impl Shared {
     }
 }
 
-/// The figures of one operation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SummaryLine {
-    /// The operation.
-    pub operation: String,
-    /// Correct answers.
-    pub count: u64,
-    /// Quantiles 0.5, 0.95, 0.99 until the first byte, in milliseconds.
-    pub first_byte_ms: [f64; 3],
-    /// The same until the last byte.
-    pub last_byte_ms: [f64; 3],
-}
-
-/// Addresses that pages link to and that no user asked, because they are outside the stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// How often one was met.
-    pub count: u64,
-    /// The first of them.
-    pub first: String,
-}
-
-/// What our recorder saw, for people to read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// By operation.
-    pub lines: Vec<SummaryLine>,
-    /// `operation: kind` -> how often.
-    pub errors: BTreeMap<String, u64>,
-    /// What lay outside the stack, if anything did.
-    pub skipped: Option<Skipped>,
-}
-
-impl Summary {
-    pub(super) fn new(recorded: &Recorded) -> Self {
-        let set: HistogramSet = recorded.intervals.merged();
-        let quantiles = |operation: &str, clock| {
-            let histogram = set.get(&(operation.to_owned(), clock));
-            let value = |quantile| {
-                histogram.map_or(0.0, |known| known.value_at_quantile(quantile) as f64 / 1_000.0)
-            };
-            [0.5, 0.95, 0.99].map(value)
-        };
-        let operations = set.iter().filter(|((_, clock), _)| *clock == Clock::SentLast);
-        let lines = operations.map(|((operation, _), histogram)| SummaryLine {
-            operation: operation.clone(),
-            count: histogram.len(),
-            first_byte_ms: quantiles(operation, Clock::SentFirst),
-            last_byte_ms: quantiles(operation, Clock::SentLast),
-        });
-        let (errors, skipped) = (recorded.errors.clone(), recorded.skipped.clone());
-        Self { lines: lines.collect(), errors, skipped }
+/// The request as goose takes it.
+fn request<'r>(
+    user: &mut GooseUser,
+    operation: &'r str,
+    path: &'r str,
+    form: Option<Form>,
+    cookie: Option<String>,
+) -> Result<GooseRequest<'r>, Box<TransactionError>> {
+    let method = if form.is_some() { GooseMethod::Post } else { GooseMethod::Get };
+    let mut request = user.get_request_builder(&method, path)?;
+    if let Some(form) = form {
+        request = request.header("content-type", form.content_type).body(form.body);
     }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Latency in milliseconds, as Lightmeter recorded it (closed loop: see docs)")?;
-        writeln!(
-            f,
-            "{:<12} {:>8}   first byte {:>8} {:>8} {:>8}   last byte {:>8} {:>8} {:>8}",
-            "operation", "answers", "p50", "p95", "p99", "p50", "p95", "p99"
-        )?;
-        for line in &self.lines {
-            let (first, last) = (line.first_byte_ms, line.last_byte_ms);
-            writeln!(
-                f,
-                "{:<12} {:>8}              {:>8.1} {:>8.1} {:>8.1}             {:>8.1} {:>8.1} {:>8.1}",
-                line.operation, line.count, first[0], first[1], first[2], last[0], last[1], last[2]
-            )?;
-        }
-        for (what, count) in &self.errors {
-            writeln!(f, "error  {what}: {count}")?;
-        }
-        if let Some(Skipped { count, first }) = &self.skipped {
-            writeln!(
-                f,
-                "skipped  {count} addresses outside the stack, the first {first}: \
-                 {ASSETS_VARIABLE} names the host of the stack's pictures"
-            )?;
-        }
-        Ok(())
+    if let Some(cookie) = cookie {
+        request = request.header("cookie", cookie);
     }
+    let request = GooseRequest::builder()
+        .method(method)
+        .path(path)
+        .name(operation)
+        .set_request_builder(request)
+        .build();
+    Ok(request)
 }

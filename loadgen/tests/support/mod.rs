@@ -39,6 +39,8 @@ pub struct Reply {
     pub cut: bool,
     /// Hang up after the answer.
     pub hang_up: bool,
+    /// Sent in the place of head and body.
+    pub raw: Option<Vec<u8>>,
 }
 
 impl Reply {
@@ -51,11 +53,17 @@ impl Reply {
             delay_body: Duration::ZERO,
             cut: false,
             hang_up: false,
+            raw: None,
         }
     }
 
     pub fn status(status: u16) -> Self {
         Self { status, ..Self::ok("") }
+    }
+
+    /// These bytes and nothing else, then the end of the connection.
+    pub fn raw(bytes: &str) -> Self {
+        Self { raw: Some(bytes.as_bytes().to_vec()), hang_up: true, ..Self::ok("") }
     }
 
     pub fn see_other(location: &str) -> Self {
@@ -178,6 +186,11 @@ async fn read_request(reader: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Req
 async fn answer(writer: &mut OwnedWriteHalf, reply: Reply, read: Instant) -> Option<Seen> {
     if !reply.delay_head.is_zero() {
         tokio::time::sleep(reply.delay_head).await;
+    }
+    if let Some(raw) = reply.raw {
+        writer.write_all(&raw).await.ok()?;
+        let sent = read.elapsed();
+        return Some(Seen { first: sent, last: sent });
     }
     let mut head =
         format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", reply.status, reply.body.len());

@@ -12,6 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
 use super::style::{Ink, Size, text_width, wrap};
+use crate::text::plain;
 
 /// A label further away than this from its point is joined to it by a leader.
 const LEADER_FROM: f64 = 30.0;
@@ -99,8 +100,9 @@ pub fn draw(size: Size, height: u32, description: &str, paint: impl FnOnce(&Canv
     }
     let escaped = description.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     // plotters leaves a line break inside each text, which browsers would draw as a space.
-    svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{escaped}\" "), 1)
-        .replace("\n</text>", "</text>")
+    let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{escaped}\" "), 1);
+    // A single character that XML forbids makes the whole figure unreadable.
+    plain(&svg.replace("\n</text>", "</text>"))
 }
 
 fn pixel((x, y): At) -> (i32, i32) {

@@ -74,10 +74,10 @@ fn of_arrow(
 ) -> ArrowCharts {
     let id = &experiment.record.id;
     // One cure: named after the experiment; several: after the variant as well.
-    let stem = match experiment.arrows.len() {
+    let stem = file_stem(&match experiment.arrows.len() {
         1 => id.clone(),
         _ => format!("{id}-{}", arrow.arrow.after),
-    };
+    });
     let run = analysis.run;
     let simulated = run.mode == Reality::Simulated && !arrow.simulated.is_empty();
     let budgets = !run.machine.budgets.starts_with("none");
@@ -94,6 +94,24 @@ fn of_arrow(
     }
 }
 
+/// A name that stays a file in the report's folder and a harmless link, whatever the experiment is called.
+fn file_stem(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+    name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect()
+}
+
 fn both(file: &str, figure: impl Fn(Size) -> String) -> Chart {
     Chart { file: file.to_owned(), wide: figure(WIDE), narrow: figure(NARROW) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_stays_in_its_folder_whatever_an_experiment_is_called() {
+        assert_eq!(file_stem("framework-cache_2.0"), "framework-cache_2.0");
+        assert_eq!(file_stem("../../etc/x"), ".._.._etc_x");
+        assert_eq!(file_stem("javascript:alert(1)//"), "javascript_alert_1___");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::record::{Arrow, Measure, Outcome, Purpose, Quantity, TrialRecord};
+use loadgen::record::{Arrow, Measure, Outcome, PairPlace, Purpose, Quantity, TrialRecord};
 use loadgen::record_io::Trial;
 
 use super::Context;
@@ -77,11 +77,24 @@ pub fn find<'r>(
     band: Option<f64>,
 ) -> PerformanceFinding<'r> {
     let places = |t: &Trial| t.record.place.filter(|p| p.arrow == number).map(|p| p.pair);
-    let sides = by_pair(context, Purpose::Performance, places);
+    let mut sides = by_pair(context, Purpose::Performance, places);
+    // A pair of which both trials are damaged would otherwise be gone without a word.
+    for place in damaged_places(context, number) {
+        sides.entry(place.pair).or_default();
+    }
+    let of = |pair: u32, trial: Option<&'r Trial>, after: bool| {
+        let lost = |place: &PairPlace| place.pair == pair && place.after == after;
+        match trial {
+            None if damaged_places(context, number).any(|place| lost(&place)) => {
+                Err("the trial is damaged".to_owned())
+            }
+            _ => figure(trial, measure, context),
+        }
+    };
     let (mut pairs, mut lost) = (Vec::new(), Vec::new());
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (pair, (first, second)) in sides {
-        match (figure(first, measure, context), figure(second, measure, context)) {
+        match (of(pair, first, false), of(pair, second, true)) {
             (Ok((x, left)), Ok((y, right))) => {
                 pairs.push(Pair { number: pair, before: x, after: y });
                 before.push(left);
@@ -120,6 +133,15 @@ pub fn find<'r>(
     };
     finding.sentence = sentence(&finding, arrow);
     finding
+}
+
+/// Where the damaged trials of an arrow's pairs belong.
+fn damaged_places<'r>(
+    context: &Context<'r>,
+    arrow: u32,
+) -> impl Iterator<Item = PairPlace> + use<'r> {
+    let places = context.damaged(Purpose::Performance).filter_map(|record| record.place);
+    places.filter(move |place| place.arrow == arrow)
 }
 
 /// The verdict of the pairs, with what keeps it from being one.

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::record::{Arrow, Outcome, Purpose};
+use loadgen::record::{Arrow, Outcome};
 use loadgen::record_io::Trial;
 
 use super::Context;
 use super::fairness::objection;
 use super::performance::told;
-use crate::capacity::{Capacity, capacity_of_search, held};
+use super::searches::{Search, searches};
+use crate::capacity::{Capacity, held};
 use crate::stats::bootstrap::{Interval, student_975};
 use crate::stats::compare::{Better, Comparison, Pair, compare};
 use crate::stats::geometric_mean;
@@ -97,56 +98,6 @@ impl ScalabilityFinding {
     }
 }
 
-/// The trials of one search.
-#[derive(Debug, Clone)]
-pub struct Search<'r> {
-    /// The variant.
-    pub variant: &'r str,
-    /// Instances.
-    pub count: u32,
-    /// Its place as arrow and pair; none for the levels of a curve.
-    pub place: Option<(u32, u32)>,
-    /// Its steps.
-    pub trials: Vec<&'r Trial>,
-}
-
-impl Search<'_> {
-    /// True when its rates followed from what was held; false for the levels of a curve alone.
-    pub fn is_adaptive(&self) -> bool {
-        self.trials.iter().any(|t| t.record.purpose == Purpose::Capacity)
-    }
-}
-
-/// All searches of an experiment. Levels without a search number form one search per variant and count.
-pub fn searches<'r>(context: &Context<'r>) -> Vec<Search<'r>> {
-    type Key<'r> = (&'r str, u32, Option<u32>, Option<(u32, u32, bool)>);
-    let mut found: BTreeMap<Key<'r>, Search<'r>> = BTreeMap::new();
-    let steps =
-        context.trials().filter(|t| matches!(t.record.purpose, Purpose::Level | Purpose::Capacity));
-    for trial in steps {
-        let record = &trial.record;
-        // The number alone tells searches apart; without one the place does.
-        let place = record.place.filter(|_| record.search.is_none());
-        let key = (
-            record.variant.as_str(),
-            record.instance_count,
-            record.search,
-            place.map(|p| (p.arrow, p.pair, p.after)),
-        );
-        let search = found.entry(key).or_insert_with(|| Search {
-            variant: &record.variant,
-            count: record.instance_count,
-            place: None,
-            trials: Vec::new(),
-        });
-        if record.purpose == Purpose::Capacity {
-            search.place = search.place.or(record.place.map(|p| (p.arrow, p.pair)));
-        }
-        search.trials.push(trial);
-    }
-    found.into_values().collect()
-}
-
 /// Judges the capacity of one arrow.
 pub fn find(
     context: &Context<'_>,
@@ -202,7 +153,7 @@ fn capacity_at(
         own.iter().copied().filter(|s| s.place.is_some()).collect(),
         own.iter().copied().filter(|s| s.place.is_none()).collect(),
     ];
-    let capacity = |s: &Search<'_>| capacity_of_search(&s.trials, &context.experiment.slo);
+    let capacity = |s: &Search<'_>| s.capacity(&context.experiment.slo);
     let searches = tiers
         .iter()
         .map(|tier| tier.iter().filter_map(|s| capacity(s)).collect::<Vec<_>>())
@@ -214,6 +165,9 @@ fn capacity_at(
 }
 
 fn why_none(context: &Context<'_>, searches: &[&Search<'_>]) -> String {
+    if searches.iter().any(|s| s.is_in_doubt(&context.experiment.slo)) {
+        return "a trial of the search is damaged".to_owned();
+    }
     let trials: Vec<&Trial> = searches.iter().flat_map(|s| s.trials.iter().copied()).collect();
     let why = |t: &&Trial| match &t.record.outcome {
         Outcome::Completed => None,
@@ -269,7 +223,7 @@ struct CapacityPairs {
 }
 
 fn capacity_pairs(context: &Context<'_>, paired: &Paired<'_, '_>) -> CapacityPairs {
-    let capacity = |s: &Search<'_>| capacity_of_search(&s.trials, &context.experiment.slo);
+    let capacity = |s: &Search<'_>| s.capacity(&context.experiment.slo);
     let (mut pairs, mut variance, mut open) = (Vec::new(), 0.0, (false, false));
     for (&number, sides) in paired {
         let (Some(before), Some(after)) = *sides else { continue };
@@ -330,9 +284,8 @@ fn why_no_pair(context: &Context<'_>, arrow: &Arrow, paired: &Paired<'_, '_>) ->
         (true, false) => format!("no capacity of {} was searched", arrow.after),
         (true, true) => {
             let sides = paired.values().flat_map(|(before, after)| [*before, *after]).flatten();
-            let without: Vec<&Search<'_>> = sides
-                .filter(|s| capacity_of_search(&s.trials, &context.experiment.slo).is_none())
-                .collect();
+            let without: Vec<&Search<'_>> =
+                sides.filter(|s| s.capacity(&context.experiment.slo).is_none()).collect();
             let name = without.first().map_or("one side of each pair", |s| s.variant);
             format!("{name}: {}", why_none(context, &without))
         }

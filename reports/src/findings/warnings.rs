@@ -4,7 +4,7 @@
 //! MEASURING.md; where it names none, the constant says why it is what it is.
 
 use loadgen::record::{Outcome, RunRecord};
-use loadgen::record_io::Trial;
+use loadgen::record_io::{Damaged, Trial};
 
 use super::ExperimentAnalysis;
 use crate::text::{capital, grouped, number, percent, ratio};
@@ -35,6 +35,9 @@ pub const UNBUDGETED_SHARE_MAX: f64 = 0.7;
 /// Share of all the stacks' cores from which on the machine itself may be what limits a held rate.
 pub const ALL_CORES_SHARE_MAX: f64 = 0.9;
 
+/// The kind of a warning about a damaged trial.
+pub const DAMAGED: &str = "damaged";
+
 /// A warning.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
@@ -44,6 +47,13 @@ pub enum Warning {
         done: usize,
         /// Trials planned.
         planned: u32,
+    },
+    /// A trial that is not whole was left out.
+    Damaged {
+        /// The trial.
+        trial: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// No A/A pair in the whole run.
     NoAa,
@@ -213,10 +223,16 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// Of a trial that is left out.
+    pub fn damaged(damaged: &Damaged) -> Self {
+        Warning::Damaged { trial: damaged.id.clone(), reason: damaged.reason.clone() }
+    }
+
     /// Stable, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Warning::Incomplete { .. } => "incomplete",
+            Warning::Damaged { .. } => DAMAGED,
             Warning::NoAa => "no_aa",
             Warning::NoisyAa { .. } => "noisy_aa",
             Warning::LateSends { .. } => "late_sends",
@@ -246,6 +262,9 @@ impl Warning {
         match self {
             Warning::Incomplete { done, planned } => {
                 format!("The run did not finish: {done} of at most {planned} trials are on disk.")
+            }
+            Warning::Damaged { trial, reason } => {
+                format!("Trial {trial} is damaged and left out: {reason}.")
             }
             Warning::NoAa => "No stack was measured against itself.".to_owned(),
             Warning::NoisyAa { experiment, measure, ratio: r } => format!(
@@ -330,6 +349,9 @@ impl Warning {
     pub fn cause(&self) -> &'static str {
         match self {
             Warning::Incomplete { .. } => "It was stopped, or it is still running.",
+            Warning::Damaged { .. } => {
+                "A full disk, a copy that was cut off, or a file that was edited."
+            }
             Warning::NoAa => "The run ended early, or all A/A trials failed.",
             Warning::NoisyAa { .. } | Warning::MachineBusy { .. } => {
                 "Other work on this machine, or a processor that changes its clock."
@@ -381,6 +403,9 @@ impl Warning {
     pub fn remedy(&self) -> &'static str {
         match self {
             Warning::Incomplete { .. } => "Run it again to its end; what is on disk stays valid.",
+            Warning::Damaged { .. } => {
+                "Copy the run directory again from where it was measured; the rest stays valid."
+            }
             Warning::NoAa => {
                 "Run again: without the noise of the machine no effect can be told from it."
             }

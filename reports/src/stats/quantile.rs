@@ -5,13 +5,7 @@
 //! distribution looks like, so no shape is assumed. (See Conover, *Practical Nonparametric Statistics*, 3.2.)
 
 use hdrhistogram::Histogram;
-
-/// Samples that must lie beyond a percentile before it is shown.
-pub const SAMPLES_BEYOND_MIN: u64 = 100;
-
-/// Samples that a median needs: the smallest n for which two order statistics (the first and the last) enclose
-/// the median with 95 % probability: 1 - 2 x 0.5^6 = 96.9 %, whereas 1 - 2 x 0.5^5 = 93.8 %.
-pub const MEDIAN_SAMPLES_MIN: u64 = 6;
+pub use loadgen::record::quantiles::{MEDIAN_SAMPLES_MIN, SAMPLES_BEYOND_MIN, samples_needed};
 
 /// Samples that the median of one trial needs when it only enters a pair: it is not shown by itself, and how unsure it is shows in the
 /// spread of the pairs. Three are the fewest for which the median is not simply the mean of the extremes.
@@ -53,19 +47,6 @@ impl Quantile {
             Quantile::Known { value, .. } => Some(*value),
             Quantile::TooFew { .. } => None,
         }
-    }
-}
-
-/// How many samples the quantile `q` takes before it may be shown.
-pub fn samples_needed(q: f64) -> u64 {
-    let beyond = q.min(1.0 - q);
-    if (beyond - 0.5).abs() < 1e-9 {
-        MEDIAN_SAMPLES_MIN
-    } else if beyond <= 0.0 {
-        u64::MAX
-    } else {
-        // The subtraction keeps 100 / 0.05 from becoming 2001 through rounding.
-        (SAMPLES_BEYOND_MIN as f64 / beyond - 1e-6).ceil() as u64
     }
 }
 
@@ -155,9 +136,6 @@ mod tests {
 
     #[test]
     fn a_percentile_takes_a_hundred_samples_beyond_it() {
-        assert_eq!(samples_needed(0.99), 10_000);
-        assert_eq!(samples_needed(0.95), 2_000);
-        assert_eq!(samples_needed(0.01), 10_000);
         let few = quantile(&histogram(1..=1_999), 0.95);
         assert_eq!(few, Quantile::TooFew { sample_count: 1_999, needed: 2_000 });
         assert_eq!(few.value(), None);

@@ -8,10 +8,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use loadgen::record::quantiles::samples_needed;
 use loadgen::record_io::{IntervalHistograms, write_atomically};
-
-/// Rule 10 of docs/MEASURING.md: fewer samples beyond a percentile, and it is not told.
-const SAMPLES_BEYOND_MIN: f64 = 100.0;
 
 /// Merges every .hlog of a folder; gives the table, and writes the merged log when told where.
 pub fn merge(dir: &Path, out: Option<&Path>) -> anyhow::Result<String> {
@@ -65,8 +63,7 @@ fn table(generators: usize, starts: &[u64], merged: &IntervalHistograms) -> Stri
     );
     for ((operation, clock), histogram) in merged.merged() {
         let percentile = |share: f64| {
-            let beyond = histogram.len() as f64 * (1.0 - share);
-            if beyond < SAMPLES_BEYOND_MIN {
+            if histogram.len() < samples_needed(share) {
                 return "-".to_owned();
             }
             format!("{:.2}", histogram.value_at_quantile(share) as f64 / 1_000.0)
@@ -76,7 +73,7 @@ fn table(generators: usize, starts: &[u64], merged: &IntervalHistograms) -> Stri
         let count = histogram.len();
         let _infallible = writeln!(text, "{name:<24} {count:>9} {p50:>9} {p95:>9} {p99:>9}");
     }
-    text.push_str("\n- : fewer than 100 samples beyond that percentile\n");
+    text.push_str("\n- : too few samples for that percentile (100 beyond it, 6 for a median)\n");
     text
 }
 

@@ -1,11 +1,13 @@
-//! Ctrl-C and SIGTERM. The first one asks: the trial is cancelled, the clusters are stopped in order, what was saved is
+//! Ctrl-C, SIGTERM and a terminal that is closed. The first one asks: the trial is cancelled, the clusters are stopped in order, what was saved is
 //! reported. The second one insists: the command is dropped where it stands, and dropping kills what it started.
 
 use std::future::Future;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use loadgen::stop::StopSignals;
 use tokio_util::sync::CancellationToken;
+
+use crate::cli::tell;
 
 /// The exit code of a command that was interrupted: 128 + SIGINT, as shells have it.
 pub const EXIT_CODE: u8 = 130;
@@ -14,22 +16,19 @@ pub const EXIT_CODE: u8 = 130;
 pub async fn interruptible<T, F: Future<Output = T>>(
     command: impl FnOnce(CancellationToken) -> F,
 ) -> anyhow::Result<Option<T>> {
-    let mut interrupts = signal(SignalKind::interrupt()).context("could not listen for Ctrl-C")?;
-    let mut terminations =
-        signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;
+    let mut signals = StopSignals::all().context("could not listen for Ctrl-C and SIGTERM")?;
     let stop = CancellationToken::new();
     let mut command = std::pin::pin!(command(stop.clone()));
     loop {
         tokio::select! {
             output = &mut command => return Ok(Some(output)),
-            _ = interrupts.recv() => {}
-            _ = terminations.recv() => {}
+            () = signals.next() => {}
         }
         if stop.is_cancelled() {
-            eprintln!("lightmeter: stopped at once");
+            tell("lightmeter: stopped at once");
             return Ok(None);
         }
-        eprintln!("lightmeter: stopping in order; once more to stop at once");
+        tell("lightmeter: stopping in order; once more to stop at once");
         stop.cancel();
     }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::browser::with_browser;
 use crate::site::Site;
+use crate::strangers;
 
 /// Mean absolute difference per channel, of 255, that encoding as JPEG may cause.
 const DIFFERENCE_MAX: f64 = 2.0;
@@ -83,13 +84,34 @@ async fn a_picture_in_display_p3_is_saved_as_the_browser_shows_it() {
     compare(site, picture, vec!["original", "amber", "newsprint"]).await;
 }
 
+/// Animations, turned WebPs and the like: browsers show another picture of them than is saved, and so the page's script does not leave
+/// the preview to them (docs/decisions/what-a-picture-shows.md).
+#[tokio::test]
+async fn what_a_browser_shows_otherwise_is_previewed_as_it_is_saved() {
+    for (name, animated, bytes) in strangers::all() {
+        let site = Site::start().await;
+        let picture = site.file(name, &bytes);
+        println!("{name}");
+        let hidden = "document.querySelector('.first-frame').hidden";
+        let noted = if animated { format!("!{hidden}") } else { hidden.to_owned() };
+        compare_noted(site, picture, vec!["original", "amber"], noted).await;
+    }
+}
+
 async fn compare(site: Site, picture: PathBuf, names: Vec<&'static str>) {
+    compare_noted(site, picture, names, "true".to_owned()).await;
+}
+
+/// And once the preview is there, the page says so.
+async fn compare_noted(site: Site, picture: PathBuf, names: Vec<&'static str>, noted: String) {
     with_browser(async move |browser| {
         site.sign_up(&browser, "anna").await;
         // Without the watermark, which no preview shows.
         site.go_pro(&browser).await;
         browser.open(&site.at("/upload"), 1280, 800).await;
         browser.type_into("#picture", &picture.display().to_string()).await;
+        browser.until("document.querySelector('.compare-after').naturalWidth > 0").await;
+        browser.until(&noted).await;
         let long = Duration::from_secs(120);
         browser.driver.set_script_timeout(long).await.expect("it can be set");
         for name in names {

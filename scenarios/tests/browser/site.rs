@@ -144,6 +144,13 @@ impl Site {
         file
     }
 
+    /// A file with these bytes.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let file = self.folder.path().join(name);
+        std::fs::write(&file, bytes).expect("a file can be written");
+        file
+    }
+
     /// [`Site::colours`] as Display P3: the same numbers, which mean stronger colours.
     pub fn display_p3(&self, width: u32, height: u32) -> PathBuf {
         let colours =
@@ -162,16 +169,19 @@ impl Site {
     /// difference is a filter's.
     pub fn colours(&self, width: u32, height: u32) -> PathBuf {
         let file = self.folder.path().join("colours.png");
-        let mut picture = landscape::paint(7, width, height);
-        for (x, y, pixel) in picture.enumerate_pixels_mut() {
-            let (across, down) = (x as f32 / width as f32, y as f32 / height as f32);
-            let wave = |shift: f32| 0.5 + 0.5 * ((across + shift) * std::f32::consts::TAU).cos();
-            let channel = |shift: f32| (255.0 * (0.15 + 0.85 * wave(shift)) * (1.0 - down)) as u8;
-            pixel.0 = [channel(0.0), channel(1.0 / 3.0), channel(2.0 / 3.0)];
-        }
-        picture.save(&file).expect("a PNG can be written");
+        hues(width, height).save(&file).expect("a PNG can be written");
         file
     }
+}
+
+/// All hues across, from light to dark.
+pub fn hues(width: u32, height: u32) -> image::RgbImage {
+    image::RgbImage::from_fn(width, height, |x, y| {
+        let (across, down) = (x as f32 / width as f32, y as f32 / height as f32);
+        let wave = |shift: f32| 0.5 + 0.5 * ((across + shift) * std::f32::consts::TAU).cos();
+        let channel = |shift: f32| (255.0 * (0.15 + 0.85 * wave(shift)) * (1.0 - down)) as u8;
+        image::Rgb([channel(0.0), channel(1.0 / 3.0), channel(2.0 / 3.0)])
+    })
 }
 
 /// The router, with the longest body of a request noted; one that does not tell its length counts as endless.

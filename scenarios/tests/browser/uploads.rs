@@ -64,6 +64,38 @@ async fn a_refused_picture_is_told_on_the_page_and_nothing_typed_is_lost() {
     .await;
 }
 
+/// The answer to an upload that nobody is logged in for comes before the picture has been read: it is told, and not a broken connection.
+#[tokio::test]
+async fn an_upload_whose_session_has_ended_is_told_so_and_its_words_survive_the_login() {
+    let site = Site::start().await;
+    with_browser(async move |browser| {
+        site.sign_up(&browser, "anna").await;
+        browser.open(&site.at("/upload"), 1280, 800).await;
+        // Some megabytes: more than the sockets between browser and server hold.
+        let picture = site.picture(2400, 1600).display().to_string();
+        browser.type_into("#picture", &picture).await;
+        browser.type_into("#caption", "Hills in the morning").await;
+        browser.driver.delete_all_cookies().await.expect("cookies can be deleted");
+        browser.press("form.upload .button.large").await;
+        browser.until_says("p.mistake", "You have been logged out meanwhile. Log in again in another tab, then press Publish here: nothing is lost.").await;
+        let typed = "return document.querySelector('#caption').value";
+        assert_eq!(browser.script(typed).await, "Hills in the morning");
+        browser.open(&site.at("/login?next=/upload"), 1280, 800).await;
+        browser.type_into("#name", "anna").await;
+        browser.type_into("#password", crate::site::PASSWORD).await;
+        browser.press("main form .button").await;
+        browser.until_at(|path| path == "/upload").await;
+        browser.until("document.querySelector('#caption').value === 'Hills in the morning'").await;
+        browser.type_into("#picture", &picture).await;
+        browser.press("form.upload .button.large").await;
+        browser.until_at(|path| path.starts_with("/p/")).await;
+        browser.until_says("h1", "Hills in the morning").await;
+        browser.open(&site.at("/upload"), 1280, 800).await;
+        assert_eq!(browser.script(typed).await, "", "what was published is no draft");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_browser_takes_webp_and_the_size_that_it_needs() {
     let site = Site::start().await;

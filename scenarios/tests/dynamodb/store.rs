@@ -65,7 +65,7 @@ async fn every_page_takes_a_fixed_number_of_calls() {
             "photo_page home" | "photo_page profile" => 3,
             // The newest ids lie in four partitions, each asked for its share and perhaps once more.
             "photo_page explore" => 8,
-            "user_by_name" => 2,
+            "user_by_name" | "profile" => 2,
             _ => 1,
         };
         assert!((1..=most).contains(cost), "{verb} takes {cost}: {costs:?}");

@@ -21,7 +21,7 @@ async fn the_app_refuses_before_a_byte_is_sent() {
     let anna = site.person("anna").await;
     for (bytes, content_type, status, words) in [
         (0, "image/png", 422, "Choose a picture first"),
-        (20 * 1024 * 1024 + 1, "image/png", 413, "This file is larger than 20 MB"),
+        (64 * 1024 * 1024 + 1, "image/png", 413, "This file is larger than 64 MB"),
         (100, "image/heic", 422, "This is a HEIC file; JPEG, PNG and WebP are accepted"),
         (100, "text/plain", 422, "This file is not a picture"),
     ] {

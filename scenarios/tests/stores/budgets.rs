@@ -53,7 +53,7 @@ async fn every_page_takes_a_fixed_number_of_statements() {
     assert_within(&costs, "sharded", |verb| match verb {
         "photo_page home" | "comments" => 4,
         "photo_page explore" | "search_users" => 3,
-        "user_by_name" => 2,
+        "user_by_name" | "profile" => 2,
         _ => 1,
     });
 

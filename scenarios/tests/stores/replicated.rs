@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use photo_app::model::Feed;
+use photo_app::model::{Feed, Plan, User};
 use photo_app::store::mysql::MysqlStore;
 use photo_app::store::replicated::ReplicatedStore;
-use photo_app::store::{Store, conformance};
+use photo_app::store::{Store, UserChange, conformance};
 
 use crate::settled::Settled;
 use crate::{Place, crowd};
@@ -69,10 +69,32 @@ async fn a_writer_sees_the_own_writes_whatever_the_lag() {
     let unpinned = ReplicatedStore::connect(&urls[0], &urls[1..], 4).await.expect("connects");
     let found = unpinned.user_by_name(&newcomer.name).await.expect("read");
     assert_eq!(found, Some(newcomer), "what a replica lacks is asked of the primary");
+    what_decides_is_read_from_the_primary(&unpinned, &population.users[3..5]).await;
     let facts = store.facts().await.expect("the lag can be read");
     assert!(facts["store.replica_1_transactions_behind"] > 0, "{facts:?}");
 
     deaf.discard().await;
     assert_eq!(explore(Some(other.id)).await, 1, "a dead replica costs capacity, not pages");
     primary.discard().await;
+}
+
+/// The replica knows the old password, the old plan and the removed account for ever; nobody gets in by them.
+async fn what_decides_is_read_from_the_primary(store: &ReplicatedStore, people: &[User]) {
+    let [me, gone] = people else { panic!("two people are needed") };
+    let plan = match me.plan {
+        Plan::Free => Plan::Pro,
+        Plan::Pro => Plan::Free,
+    };
+    let password_hash = Some("a new hash".to_owned());
+    let change = UserChange { plan: Some(plan), password_hash, display_name: None };
+    store.update_user(me.id, &change).await.expect("the account is changed");
+    for found in [store.user(me.id).await, store.user_by_name(&me.name).await] {
+        let found = found.expect("read").expect("there");
+        assert_eq!((found.plan, found.password_hash.as_str()), (plan, "a new hash"));
+    }
+    store.delete_user(gone.id).await.expect("the account is removed");
+    assert_eq!(store.user(gone.id).await.expect("read"), None);
+    assert_eq!(store.user_by_name(&gone.name).await.expect("read"), None);
+    let shown = store.profile(&gone.name).await.expect("read");
+    assert!(shown.is_some(), "pages may show what a replica has not heard of");
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use photo_app::model::{
-    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Progress, User, UserId,
-    Version, VersionId,
+    Author, Comment, CommentId, Feed, Page, Photo, PhotoCard, PhotoId, Profile, Progress, User,
+    UserId, Version, VersionId,
 };
 use photo_app::store::replicated::ReplicatedStore;
 use photo_app::store::{LikeOutcome, Population, Store, StoreResult, UserChange};
@@ -38,6 +38,10 @@ impl Store for Settled {
     async fn user_by_name(&self, name: &str) -> StoreResult<Option<User>> {
         self.settle().await?;
         self.0.user_by_name(name).await
+    }
+    async fn profile(&self, name: &str) -> StoreResult<Option<Profile>> {
+        self.settle().await?;
+        self.0.profile(name).await
     }
     async fn update_user(&self, id: UserId, change: &UserChange) -> StoreResult<()> {
         self.settle().await?;

@@ -6,7 +6,7 @@
 //! refilled without a branch (F. Giesen, "Reading bits in far too many ways", variant 4).
 
 use super::Damage;
-use super::frame::{Codes, Frame};
+use super::headers::Codes;
 use super::transform::Group;
 
 /// Bits that find an entry: 11 make a table of 8 KB, so that two of them with their companions stay in the first cache.
@@ -62,11 +62,8 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub fn new(frame: &Frame<'_>) -> Self {
-        Self {
-            dc: frame.dc_codes.map(|codes| Table::new(&codes)),
-            ac: frame.ac_codes.map(|codes| Table::new(&codes)),
-        }
+    pub fn new(dc_codes: &[Codes<'_>; 4], ac_codes: &[Codes<'_>; 4]) -> Self {
+        Self { dc: dc_codes.each_ref().map(Table::new), ac: ac_codes.each_ref().map(Table::new) }
     }
 }
 
@@ -106,11 +103,10 @@ impl Table {
     fn long_code(&self, bits: u64) -> Result<Entry, Damage> {
         let code = (bits >> (64 - CODE_BITS_MAX)) as u32;
         let fits = |length: &usize| code < self.limits[*length];
-        let length =
-            (1..=CODE_BITS_MAX).find(fits).ok_or(Damage("it holds codes that are none"))?;
+        let length = (1..=CODE_BITS_MAX).find(fits).ok_or(Damage::UNREADABLE)?;
         let at = (code >> (CODE_BITS_MAX - length)) as i32 + self.offsets[length];
         let symbol = usize::try_from(at).ok().and_then(|at| self.symbols.get(at));
-        let symbol = *symbol.ok_or(Damage("it holds codes that are none"))?;
+        let symbol = *symbol.ok_or(Damage::UNREADABLE)?;
         Ok(Entry::new(0, symbol, length as u32))
     }
 
@@ -149,12 +145,12 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub fn new(frame: &Frame<'_>) -> Result<Self, Damage> {
-        let data = frame.data;
+    /// The scan that `data` begins with, of so many segments, at least one. What follows the last of them is not looked at: comments, tables and restart markers
+    /// before the end of the picture, or no end at all, take nothing from it. Whether the last one holds all it should, [`Bits::check`] says.
+    pub fn new(data: &[u8], segments: usize) -> Result<Self, Damage> {
         let mut scan = Self { bytes: Vec::with_capacity(data.len() + 64), segments: Vec::new() };
         let (mut from, mut begun) = (0, 0);
-        loop {
-            let found = memchr::memchr(0xFF, &data[from..]).ok_or(Damage("its end is missing"))?;
+        while let Some(found) = memchr::memchr(0xFF, &data[from..]) {
             scan.bytes.extend_from_slice(&data[from..from + found]);
             from += found + 1;
             match data.get(from) {
@@ -164,24 +160,23 @@ impl Scan {
                 }
                 // Fill bytes before a marker.
                 Some(0xFF) => {}
-                Some(marker @ 0xD0..=0xD7) => {
+                Some(marker @ 0xD0..=0xD7) if scan.segments.len() + 1 < segments => {
                     if usize::from(marker & 7) != scan.segments.len() % 8 {
-                        return Err(Damage("a part of its data is missing"));
+                        return Err(Damage::Wrong("a part of its pixels is missing"));
                     }
                     scan.end_segment(&mut begun);
                     from += 1;
                 }
-                Some(0xD9) => break,
-                Some(_) => return Err(Damage("a marker stands within its data")),
-                None => return Err(Damage("its end is missing")),
+                // Another marker, or the end of the file.
+                Some(_) | None => {
+                    from = data.len();
+                    break;
+                }
             }
         }
+        scan.bytes.extend_from_slice(&data[from..]);
         scan.end_segment(&mut begun);
-        let mcus = frame.mcus_across() * frame.mcus_down();
-        if scan.segments.len() != mcus.div_ceil(frame.restart_interval) {
-            return Err(Damage("its restart markers do not fit its size"));
-        }
-        Ok(scan)
+        if scan.segments.len() < segments { Err(Damage::Ended) } else { Ok(scan) }
     }
 
     fn end_segment(&mut self, begun: &mut usize) {
@@ -213,7 +208,7 @@ pub(super) struct Bits<'a> {
 impl Bits<'_> {
     /// At least 56 bits afterwards; zeros when the segment is over.
     #[inline(always)]
-    fn refill(&mut self) {
+    pub fn refill(&mut self) {
         // Beyond the end the last eight zeros are loaded again; `check` finds out.
         let at = self.next.min(self.bytes.len().saturating_sub(8));
         if let Some(eight) = self.bytes[at..].first_chunk::<8>() {
@@ -245,9 +240,20 @@ impl Bits<'_> {
         Ok((entry.symbol(), extended(number, bits)))
     }
 
-    /// The next symbol and the number behind it.
+    /// So many bits as they are, at least 1 and at most 16.
     #[inline(always)]
-    fn symbol(&mut self, table: &Table) -> Result<(u32, i32), Damage> {
+    pub fn raw(&mut self, count: u32) -> u32 {
+        if self.loaded < count {
+            self.refill();
+        }
+        let bits = (self.buffer >> (64 - count)) as u32;
+        self.take(count);
+        bits
+    }
+
+    /// The next symbol and the number behind it, when the buffer has been refilled.
+    #[inline(always)]
+    pub fn symbol(&mut self, table: &Table) -> Result<(u32, i32), Damage> {
         let entry = table.entries[(self.buffer >> (64 - LOOKUP)) as usize];
         match entry.number() {
             0 => self.long_symbol(table, entry),
@@ -275,7 +281,7 @@ impl Bits<'_> {
         bits.refill();
         let (symbol, difference) = bits.symbol(dc)?;
         if symbol > 15 {
-            return Err(Damage("it holds codes that are none"));
+            return Err(Damage::UNREADABLE);
         }
         *predicted = predicted.wrapping_add(difference);
         group.set(lane, *predicted);
@@ -302,7 +308,7 @@ impl Bits<'_> {
                 }
                 at += (symbol >> 4) as usize;
                 if at > 63 {
-                    return Err(Damage("a block of it is too long"));
+                    return Err(Damage::UNREADABLE);
                 }
                 group.set(usize::from(lies[at & 63]) + lane, number);
                 at += 1;
@@ -320,6 +326,6 @@ impl Bits<'_> {
     pub fn check(&self) -> Result<(), Damage> {
         let there = 8 * self.bytes.len().saturating_sub(PADDING);
         let taken = 8 * self.next - self.loaded as usize;
-        if taken > there { Err(Damage("its data end early")) } else { Ok(()) }
+        if taken > there { Err(Damage::Ended) } else { Ok(()) }
     }
 }

@@ -5,19 +5,24 @@
 //! A rendition needs a fraction of the pixels of a phone's photo, so most of a full decode is thrown away by the resize. Here the
 //! bits are read (`entropy`) and only the low frequencies of each block are turned into pixels (`transform`), of luma and chroma in planes
 //! of their own. Chroma stays as small as it is in the file; `colour` makes RGB of both where a filter asks for it. `frame` reads the
-//! headers and says what is for this decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
-//! cameras and phones write. All else (progressive, CMYK, odd sampling) is [`None`], and `decode` takes zune-jpeg and the full size.
+//! headers (`headers`) and says what is for this streaming decoder: baseline or extended Huffman, 8 bits, one scan, grey or YCbCr with chroma at full or half size, which is what
+//! cameras and phones write. All else (progressive, printing inks, rare sampling, several scans) is [`None`] and for [`decode_scans`]: `scans` reads every scan by its
+//! `passes` into `coefficients`, which become pixels by the same transforms. Both stop where the last pixel has been read, and tell what is cut short from what is wrong.
 //!
 //! The N-point inverse DCT of the first N coefficients keeps the frequencies that NxN pixels can show and drops the others, as
 //! libjpeg 7 and later do. `docs/decisions/jpeg-crates.md` has the figures.
 
 mod blocks;
 mod codes;
+mod coefficients;
 mod colour;
 mod entropy;
 mod forward;
 mod frame;
+mod headers;
+mod passes;
 mod planes;
+mod scans;
 mod symbols;
 mod transform;
 mod writer;
@@ -25,6 +30,7 @@ mod writer;
 use fearless_simd::Level;
 
 use self::blocks::Blocks;
+pub use self::coefficients::{Meaning, Separate};
 use self::entropy::{Bits, Tables};
 use self::frame::Component;
 pub use self::frame::Frame;
@@ -33,9 +39,28 @@ use self::transform::{Group, Shape, Tall};
 use super::lanes::with_lanes;
 use super::planar::Planar;
 
-/// Why the entropy-coded data cannot be decoded.
+/// Why a picture cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Damage(pub &'static str);
+pub enum Damage {
+    /// The file ends, or its data do, before the picture does.
+    Ended,
+    /// What is wrong with it, in words for whoever sent it.
+    Wrong(&'static str),
+}
+
+impl Damage {
+    /// Codes that are none, blocks that are too long.
+    const UNREADABLE: Self = Self::Wrong("some of its pixels cannot be read");
+}
+
+/// A picture of several scans, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// Luma, with chroma at full or half size or without.
+    Planar(Planar),
+    /// All else.
+    Separate(Separate),
+}
 
 /// The size of the picture at `eighths` of its own: rounded up, as all of libjpeg's kin do.
 pub fn scaled_size(width: u32, height: u32, eighths: u32) -> (u32, u32) {
@@ -61,6 +86,29 @@ pub fn decode(
     let mut done = Ok(());
     with_lanes!(level, lanes => done = run(lanes, frame, eighths as usize, &mut planar));
     done.map(|()| planar)
+}
+
+/// Decodes a file that [`Frame::read`] has none of to `eighths` (1 to 8) of its size, with the instructions of `level`; `plane` makes planes of so many
+/// bytes. Besides these it takes two bytes for each sample of the full size.
+///
+/// # Errors
+/// The file is damaged or ends early, or is of a kind that [`probe`](super::probe()) refuses.
+pub fn decode_scans(
+    bytes: &[u8],
+    eighths: u32,
+    level: Level,
+    plane: impl FnMut(usize) -> Vec<u8>,
+) -> Result<Read, Damage> {
+    assert!((1..=8).contains(&eighths), "eighths of the size, at most all of it");
+    let gathered = scans::gather(bytes)?;
+    let mut work = Some((gathered, plane));
+    let mut read = None;
+    with_lanes!(level, lanes => {
+        if let Some((gathered, plane)) = work.take() {
+            read = Some(gathered.into_picture(lanes, eighths as usize, plane));
+        }
+    });
+    Ok(read.expect("one of the instruction sets has done the work"))
 }
 
 /// Fills RGB rows without gaps, with the instructions of `level`; all pixels of a sample of chroma get its value.
@@ -158,8 +206,9 @@ fn run<L: Blocks>(
     eighths: usize,
     planar: &mut Planar,
 ) -> Result<(), Damage> {
-    let scan = entropy::Scan::new(frame)?;
-    let tables = Tables::new(frame);
+    let mcus_in_all = frame.mcus_across() * frame.mcus_down();
+    let scan = entropy::Scan::new(frame.data, mcus_in_all.div_ceil(frame.restart_interval))?;
+    let tables = Tables::new(&frame.dc_codes, &frame.ac_codes);
     let mcus = frame.mcus_across();
     let mut planes: Vec<Plane<'_>> = Vec::with_capacity(3);
     for (component, (width, samples)) in frame.components.iter().zip(planar.planes_mut()) {
@@ -185,7 +234,7 @@ fn run<L: Blocks>(
             for mcu in 0..L::COUNT.min(mcus - first) {
                 if until_restart == 0 {
                     bits.check()?;
-                    bits = segments.next().ok_or(Damage("its data end early"))?;
+                    bits = segments.next().ok_or(Damage::Ended)?;
                     until_restart = frame.restart_interval;
                     for plane in &mut planes {
                         plane.predicted = 0;

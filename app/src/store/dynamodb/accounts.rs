@@ -4,12 +4,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::calls::{Reading, Table};
 use super::items::{
-    CommentedItem, Item, MarkItem, NameItem, PersonItem, decode, encode, id_in_sort_key, sort_key,
+    AccountItem, CommentedItem, Item, MarkItem, NameItem, PersonItem, decode, encode,
+    id_in_sort_key, sort_key,
 };
 use super::keys::{Key, Span, people_partition, prefix, text, user_partition};
 use super::writes::{ABSENT, Action, EXISTS, Write};
 use super::{CASCADE_CONCURRENCY, feed, photos, social};
-use crate::model::{Author, CommentId, Photo, PhotoId, User, UserId, Version};
+use crate::model::{Author, CommentId, Photo, PhotoId, Profile, User, UserId, Version};
 use crate::store::{StoreError, StoreResult, UserChange};
 
 /// An account that may still be followed and posted to: not about to be removed.
@@ -27,7 +28,7 @@ pub(super) async fn create(table: &Table, user: &User) -> StoreResult<()> {
         .transact(
             VERB,
             vec![
-                Action::put(encode(&key, user)?).when(ABSENT),
+                Action::put(encode(&key, &AccountItem::from(user))?).when(ABSENT),
                 Action::put(name_item(user)?).when(ABSENT),
                 Action::put(person_item(user)?),
             ],
@@ -53,16 +54,30 @@ pub(super) fn person_item(user: &User) -> StoreResult<Item> {
 
 /// One call.
 pub(super) async fn by_id(table: &Table, id: UserId) -> StoreResult<Option<User>> {
-    table.get("read a user", Key::account(id)).await
+    let found: Option<AccountItem> = table.get("read a user", Key::account(id)).await?;
+    Ok(found.map(User::from))
 }
 
 /// Two calls: the name leads to the id, the id to the account.
 pub(super) async fn by_name(table: &Table, name: &str) -> StoreResult<Option<User>> {
-    let found: Option<NameItem> = table.get("read a user's name", Key::name(name)).await?;
-    match found {
-        Some(found) => by_id(table, found.user).await,
+    match id_of_name(table, name).await? {
+        Some(id) => by_id(table, id).await,
         None => Ok(None),
     }
+}
+
+/// Two calls, as for the account, of which it leaves out what decides.
+pub(super) async fn profile(table: &Table, name: &str) -> StoreResult<Option<Profile>> {
+    match id_of_name(table, name).await? {
+        Some(id) => table.get("read a profile", Key::account(id)).await,
+        None => Ok(None),
+    }
+}
+
+/// One call.
+async fn id_of_name(table: &Table, name: &str) -> StoreResult<Option<UserId>> {
+    let found: Option<NameItem> = table.get("read a user's name", Key::name(name)).await?;
+    Ok(found.map(|found| found.user))
 }
 
 /// One call; a new display name costs a read, a transaction, and one call per own photo and comment for the copies.

@@ -10,11 +10,43 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{EXPIRES_AT, Key, PK, SK};
-use crate::model::{Author, Photo, PhotoCard, PhotoId, UserId, Version};
+use crate::model::{Author, Photo, PhotoCard, PhotoId, Plan, User, UserId, Version};
 use crate::store::{StoreError, StoreResult};
 
 /// The attributes of one item.
 pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// An account. The model's type is not serde's, so that no cache can keep it; this one is written here alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct AccountItem(#[serde(with = "AccountFields")] User);
+
+/// The attributes of an account; serde checks that they are the model's fields.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "User")]
+struct AccountFields {
+    id: UserId,
+    name: String,
+    display_name: String,
+    password_hash: String,
+    plan: Plan,
+    created_at_ms: i64,
+    photo_count: i64,
+    follower_count: i64,
+    following_count: i64,
+}
+
+impl From<&User> for AccountItem {
+    fn from(user: &User) -> Self {
+        Self(user.clone())
+    }
+}
+
+impl From<AccountItem> for User {
+    fn from(item: AccountItem) -> Self {
+        item.0
+    }
+}
 
 /// A photo with its author's names.
 #[derive(Debug, Clone, Serialize, Deserialize)]

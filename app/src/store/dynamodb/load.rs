@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::accounts::{name_item, person_item};
 use super::calls::Table;
 use super::feed::FEED_LENGTH_MAX;
-use super::items::{CommentedItem, HomeEndItem, HomeItem, Item, MarkItem, PhotoItem, encode};
+use super::items::{
+    AccountItem, CommentedItem, HomeEndItem, HomeItem, Item, MarkItem, PhotoItem, encode,
+};
 use super::keys::{Key, first_two};
 use super::writes::Write;
 use crate::model::{Author, Photo, PhotoId, Progress, User, UserId, Version};
@@ -63,7 +65,7 @@ pub(super) async fn load(table: &Table, population: &Population) -> StoreResult<
 async fn load_people(loader: &mut Loader<'_>, population: &Population) -> StoreResult<()> {
     let mut letters = BTreeSet::new();
     for user in &population.users {
-        loader.put(encode(&Key::account(user.id), user)?).await?;
+        loader.put(encode(&Key::account(user.id), &AccountItem::from(user))?).await?;
         loader.put(name_item(user)?).await?;
         loader.put(person_item(user)?).await?;
         if letters.insert(first_two(&user.name)) {

@@ -15,7 +15,7 @@ use super::keys::{
 };
 use super::writes::{ABSENT, Action, EXISTS, Write};
 use crate::model::{
-    Author, CommentId, Photo, PhotoCard, PhotoId, Progress, User, UserId, Version, VersionId,
+    Author, CommentId, Photo, PhotoCard, PhotoId, Progress, UserId, Version, VersionId,
 };
 use crate::store::{StoreError, StoreResult};
 
@@ -30,9 +30,8 @@ fn contended(verb: &'static str) -> StoreError {
 pub(super) async fn add(table: &Table, photo: &Photo, first: &Version) -> StoreResult<()> {
     const VERB: &str = "add a photo";
     for attempt in 0..ATTEMPTS_MAX {
-        let author: Option<User> = table.get(VERB, Key::account(photo.author)).await?;
+        let author: Option<Author> = table.get(VERB, Key::account(photo.author)).await?;
         let author = author.ok_or_else(|| StoreError::missing_user(photo.author))?;
-        let author = Author { id: author.id, name: author.name, display_name: author.display_name };
         let mark = MarkItem { at_ms: photo.created_at_ms };
         let unchanged = Action::check(
             Key::account(author.id),

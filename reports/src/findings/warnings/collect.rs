@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use loadgen::record::RunRecord;
-use loadgen::record_io::Trial;
+use loadgen::record_io::{Damaged, Trial};
 
 use super::honesty::{Honesty, rests_on};
 use super::{
     AA_RATIO_MAX, ALL_CORES_SHARE_MAX, BUDGET_EXCESS_MAX, HEADROOM_MIN, LATE_SENDS_MAX,
     LOAD_PER_CORE_MAX, UNBUDGETED_SHARE_MAX, Warning, measured, name,
 };
-use crate::capacity::{capacity_of_search, held};
+use crate::capacity::held;
 use crate::findings::fairness::wrong_bodies;
-use crate::findings::scalability::searches;
+use crate::findings::searches::searches;
 use crate::findings::{Context, ExperimentAnalysis};
 use crate::stats::quantile::samples_needed;
 use crate::summary::Verdict;
@@ -20,15 +20,16 @@ use crate::summary::Verdict;
 /// All warnings of a run.
 pub fn collect(
     run: &RunRecord,
-    trials: &[Trial],
+    (trials, damaged): (&[Trial], &[Damaged]),
     experiments: &[ExperimentAnalysis<'_>],
     honesty: &Honesty,
 ) -> Vec<Warning> {
-    let mut found = Vec::new();
+    let mut found: Vec<Warning> = damaged.iter().map(Warning::damaged).collect();
     of_run(run, trials, honesty, &mut found);
     for experiment in experiments {
         of_experiment(run, experiment, &mut found);
-        of_searches(run, experiment, trials, &mut found);
+        let context = Context::new(experiment.record, trials).beside(damaged);
+        of_searches(run, experiment, &context, &mut found);
     }
     of_instances(run, trials, &mut found);
     found
@@ -126,16 +127,15 @@ fn of_experiment(run: &RunRecord, experiment: &ExperimentAnalysis<'_>, found: &m
 fn of_searches(
     run: &RunRecord,
     experiment: &ExperimentAnalysis<'_>,
-    trials: &[Trial],
+    context: &Context<'_>,
     found: &mut Vec<Warning>,
 ) {
-    let context = Context::new(experiment.record, trials);
     let slo = &experiment.record.slo;
     let id = || name(run, experiment);
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
     let mut inconsistent: BTreeMap<&str, usize> = BTreeMap::new();
-    for search in searches(&context).iter().filter(|s| s.is_adaptive()) {
-        let Some(capacity) = capacity_of_search(&search.trials, slo) else { continue };
+    for search in searches(context).iter().filter(|s| s.is_adaptive()) {
+        let Some(capacity) = search.capacity(slo) else { continue };
         *open.entry(search.variant).or_default() += usize::from(capacity.is_open());
         *inconsistent.entry(search.variant).or_default() += usize::from(capacity.inconsistent);
     }

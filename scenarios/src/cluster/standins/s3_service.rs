@@ -19,7 +19,7 @@ use super::s3_disk::{Condition, Disk, Headers, Object as Stored, Put};
 use super::s3_listing::{LIST_KEYS_MAX, Listing};
 use super::s3_uploads::Uploads;
 
-/// Bodies and uploads are collected in memory: no larger than this (the app's largest upload is 20 MiB).
+/// Bodies and uploads are collected in memory: no larger than this (the app's largest upload is 64 MiB).
 pub(super) const OBJECT_BYTES_MAX: usize = 512 << 20;
 /// A version may be replaced between look-up and reading; then the newer one is looked up.
 const READ_ATTEMPTS_MAX: u32 = 5;
