@@ -90,15 +90,14 @@ bench-peers:
 
 # What the app makes of the pictures in Debian's source packages of Pillow, libvips and others, beside what Chromium shows. The archives
 # (110 MB) stay below target/. Extra words: make compare-suites SUITES_FLAGS="--only libexif --list"
-SUITES := target/tools/suites
 SUITES_FLAGS ?=
 compare-suites:
 	@for tool in apt-get chromium; do command -v $$tool >/dev/null 2>&1 || \
 	 { echo "compare-suites: $$tool is missing: it takes a Debian with chromium (apt-get install chromium)" >&2; exit 1; }; done
 	$(CARGO) build --release --package lightmeter
-	test -x $(SUITES)/bin/python || python3 -m venv $(SUITES)
-	$(SUITES)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
-	$(SUITES)/bin/python benches/peers/suites.py target/release/lightmeter --sources target/tools/suites-sources $(SUITES_FLAGS)
+	test -x $(PEERS)/bin/python || python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
+	$(PEERS)/bin/python benches/peers/suites.py target/release/lightmeter --sources target/tools/suites-sources $(SUITES_FLAGS)
 
 # BEFORE and AFTER are binaries of `lightmeter`; without BEFORE this build alone. Extra words: make compare-memory MEMORY_FLAGS="--worker --limit-mb 512"
 AFTER ?= target/release/lightmeter

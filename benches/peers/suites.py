@@ -33,6 +33,7 @@ import numpy
 import requests
 from PIL import Image
 
+from memory import megabytes
 from suites_chromium import Chromium
 from suites_kinds import explain
 from suites_traits import features_of, format_of, without_animation
@@ -135,8 +136,7 @@ class App:
         """Megabytes in memory now and at the highest, or none for an app that someone else has started."""
         if self.process is None:
             return None
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return tuple(round(int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) / 1024) for name in ("VmRSS", "VmHWM"))
+        return tuple(round(megabytes(self.process, line)) for line in ("VmRSS", "VmHWM"))
 
     def upload(self, name, data):
         """What became of it: an outcome, the app's words where it refused, the widest JPEG rendition where it accepted."""
@@ -219,6 +219,8 @@ def judge(record, rendition, theirs, ours):
     shown = False
     if theirs is not None and theirs["loaded"]:
         record.update({key: theirs[key] for key in ("width", "height", "transparent")})
+        # Without an end marker Chromium leaves out a row of blocks more than are missing.
+        record["traits"] += ["rows are missing"] * (record["format"] == "JPEG" and theirs["transparent"] > 0.1)
         # Chromium calls some broken files loaded and paints nothing. So it paints a picture that is transparent all over: ours is white then.
         shown = theirs["transparent"] < 1 or ours is not None and ours["loaded"] and distance(ours["pixels"], theirs["pixels"])[0] < MEAN_MAX
     if record["app"] not in ("accepted", "refused"):
