@@ -5,11 +5,12 @@
 #   make test-neon  the imaging room's golden tests on ARM's instructions, in an emulator
 #   make bench   criterion microbenchmarks of the four layers
 #   make bench-peers  our imaging beside Pillow, OpenCV, libvips and Rust crates, in interleaved rounds
+#   make compare-suites  the picture suites of seven libraries, by our app and by Chromium
 #   make compare-memory  what a server holds after large uploads: one build, or two in turn
 #   make fuzz    hostile bytes for the imaging room: make fuzz FUZZ_SECONDS=150
 #   make lint    format, clippy, docs, dependencies, terraform
 #   make setup   only install what is missing
-.PHONY: demo test test-tls test-neon bench bench-peers compare-memory fuzz lint setup doctor
+.PHONY: demo test test-tls test-neon bench bench-peers compare-suites compare-memory fuzz lint setup doctor
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -86,6 +87,17 @@ bench-peers:
 	 echo "bench-peers: Pillow-SIMD could not be built and is left out: it needs the headers of libjpeg, zlib and Python (Debian: libjpeg-dev zlib1g-dev python3-dev)" >&2
 	target/release/rounds paint target/tools/peers.jpg
 	$(PEERS)/bin/python benches/peers/compare.py target/release/rounds target/tools/peers.jpg --simd $(SIMD)/bin/python $(PEERS_FLAGS)
+
+# What the app makes of the pictures in Debian's source packages of Pillow, libvips and others, beside what Chromium shows. The archives
+# (110 MB) stay below target/. Extra words: make compare-suites SUITES_FLAGS="--only libexif --list"
+SUITES_FLAGS ?=
+compare-suites:
+	@for tool in apt-get chromium; do command -v $$tool >/dev/null 2>&1 || \
+	 { echo "compare-suites: $$tool is missing: it takes a Debian with chromium (apt-get install chromium)" >&2; exit 1; }; done
+	$(CARGO) build --release --package lightmeter
+	test -x $(PEERS)/bin/python || python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy pillow requests
+	$(PEERS)/bin/python benches/peers/suites.py target/release/lightmeter --sources target/tools/suites-sources $(SUITES_FLAGS)
 
 # BEFORE and AFTER are binaries of `lightmeter`; without BEFORE this build alone. Extra words: make compare-memory MEMORY_FLAGS="--worker --limit-mb 512"
 AFTER ?= target/release/lightmeter
