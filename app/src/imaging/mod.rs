@@ -150,7 +150,7 @@ pub enum ImagingError {
     },
     /// The file ends before its picture does.
     #[error(
-        "This {} is incomplete: its end is missing. Perhaps it was not copied or downloaded to its end. Get it again from where it came from and try that.",
+        "This {} is incomplete: its end is missing. Perhaps it was not copied or downloaded to its end. Get it again from where it came from; if it is no better there, open it in a picture program, save it again and try the new file.",
         name(*.format)
     )]
     Incomplete {

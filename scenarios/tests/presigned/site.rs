@@ -87,7 +87,7 @@ impl Site {
             telemetry: state.telemetry.clone(),
             passwords: Default::default(),
             login_attempts: Default::default(),
-            uploads: state.uploads.clone(),
+            places: state.places.clone(),
             limits: state.limits,
         });
         let listener = server::bind("127.0.0.1:0").await.expect("a free port exists");
