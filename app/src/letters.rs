@@ -10,22 +10,25 @@ use std::borrow::Cow;
 use icu_properties::props::{
     DefaultIgnorableCodePoint, GeneralCategory, NoncharacterCodePoint, PrependedConcatenationMark,
 };
-use icu_properties::{CodePointMapData, CodePointSetData};
+use icu_properties::{CodePointMapData, CodePointSetData, CodePointSetDataBorrowed};
 
 /// Letters that have a shape without ink: the Braille cell without a dot, the null notehead, and where an object once stood.
 const BLANK: [char; 3] = ['\u{2800}', '\u{1d159}', '\u{fffc}'];
 
 /// Whether anything of it can be seen.
 pub fn is_visible(letter: char) -> bool {
-    let ignorable = || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(letter);
-    let nothing = || CodePointSetData::new::<NoncharacterCodePoint>().contains(letter);
+    if letter.is_ascii_graphic() {
+        return true;
+    }
+    let blank = letter.is_whitespace() || letter.is_control() || BLANK.contains(&letter);
+    let is_in = |set: CodePointSetDataBorrowed<'static>| set.contains(letter);
     // Among the letters that only say how others look there are a few that are drawn around them.
-    let drawn = || CodePointSetData::new::<PrependedConcatenationMark>().contains(letter);
-    letter.is_ascii_graphic()
-        || !(letter.is_whitespace() || letter.is_control() || BLANK.contains(&letter))
-            && !ignorable()
-            && !nothing()
-            && (category(letter) != GeneralCategory::Format || drawn())
+    let says_only = category(letter) == GeneralCategory::Format
+        && !is_in(CodePointSetData::new::<PrependedConcatenationMark>());
+    let hidden = says_only
+        || is_in(CodePointSetData::new::<DefaultIgnorableCodePoint>())
+        || is_in(CodePointSetData::new::<NoncharacterCodePoint>());
+    !(blank || hidden)
 }
 
 fn category(letter: char) -> GeneralCategory {
