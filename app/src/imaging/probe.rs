@@ -160,6 +160,7 @@ fn jpeg(bytes: &[u8]) -> Result<Headers, ImagingError> {
                 }
                 return Ok(Headers { format, width, height, orientation });
             }
+            0xD9 => return Err(ImagingError::damaged(format, "it has no pixels")),
             _ => {}
         }
     }

@@ -15,6 +15,11 @@ use crate::plain;
 /// Levels that a transform and a JPEG may be off, where everything is one flat colour.
 const TOLERANCE: f64 = 2.5;
 
+/// Chunks of a PNG: names and contents.
+type Chunks<'a> = &'a [(&'a [u8; 4], &'a [u8])];
+/// Parts of a profile in a JPEG: number, count and contents.
+type Parts<'a> = &'a [(u8, u8, &'a [u8])];
+
 /// What becomes of the picture in the pipeline, in the middle.
 fn shown(bytes: &[u8]) -> [u8; 3] {
     let made = render(&plain(bytes, &[64])).expect("rendered").remove(0);
@@ -153,7 +158,7 @@ fn of_several_descriptions_the_first_that_holds_is_taken() {
     let no_light: &[u8] = &[10, 8, 0, 1];
     let plain_power = 45_455_u32.to_be_bytes();
     let (unchanged, linear) = (unchanged(COLOUR), linear(COLOUR));
-    let cases: [(&str, &[(&[u8; 4], &[u8])], _); 10] = [
+    let cases: [(&str, Chunks<'_>, _); 10] = [
         ("sRGB before a power", &[(b"gAMA", POWER), (b"sRGB", srgb)], unchanged),
         ("a profile before sRGB", &[(b"sRGB", srgb), (b"iCCP", &profile)], linear),
         ("a profile before a power", &[(b"gAMA", &plain_power), (b"iCCP", &profile)], linear),
@@ -373,7 +378,7 @@ fn the_parts_of_a_profile_must_agree() {
         bytes.extend(&plain[2..]);
         shown(&bytes)
     };
-    let used: [(&str, &[(u8, u8, &[u8])]); 4] = [
+    let used: [(&str, Parts<'_>); 4] = [
         ("two", &[(1, 2, first), (2, 2, second)]),
         ("the other way round", &[(2, 2, second), (1, 2, first)]),
         ("one twice", &[(1, 2, first), (2, 2, second), (2, 2, second)]),
@@ -382,7 +387,7 @@ fn the_parts_of_a_profile_must_agree() {
     for (what, said) in used {
         assert_near(parts(said), linear(COLOUR), what);
     }
-    let passed_over: [(&str, &[(u8, u8, &[u8])]); 9] = [
+    let passed_over: [(&str, Parts<'_>); 9] = [
         ("from zero", &[(0, 1, &profile)]),
         ("two from zero", &[(0, 2, first), (1, 2, second)]),
         ("one is missing", &[(1, 2, &profile)]),

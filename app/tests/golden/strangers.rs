@@ -181,3 +181,15 @@ fn a_photo_without_its_last_pixels_is_incomplete() {
             .contains("copied or downloaded")
     );
 }
+
+/// Headers with an end and nothing between them: nothing was cut off.
+#[test]
+fn a_file_of_headers_alone_has_no_pixels() {
+    for (name, bytes) in orderly() {
+        let (_, scan, _) = *segments(&bytes).last().expect("a scan");
+        let headers = [&bytes[..scan], &[0xFF, 0xD9]].concat();
+        let error = render(&plain(&headers, &[30])).expect_err("nothing to be seen");
+        let words = error.to_string();
+        assert!(words.contains("it has no pixels"), "{name}: {words}");
+    }
+}
