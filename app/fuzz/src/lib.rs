@@ -12,7 +12,7 @@ pub mod targets;
 #[path = "../../src/imaging/mod.rs"]
 pub mod imaging;
 #[cfg(feature = "targets")]
-#[path = "../../src/model.rs"]
+#[path = "../../src/model/mod.rs"]
 pub mod model;
 
 // `targets` names the room as the tests do.
