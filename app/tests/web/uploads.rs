@@ -64,8 +64,14 @@ async fn bad_pictures_are_refused_with_a_reason_and_leave_nothing() {
         let whole = jpeg(600, 400);
         assert_refused(&mut anna, b"Dear diary, this is text.", 422, "not a picture").await;
         assert_refused(&mut anna, b"", 422, "Choose a picture first").await;
-        assert_refused(&mut anna, &whole[..whole.len() / 2], 422, "damaged or incomplete").await;
-        assert_refused(&mut anna, &whole[..40], 422, "damaged or incomplete").await;
+        assert_refused(
+            &mut anna,
+            &whole[..whole.len() / 2],
+            422,
+            "is incomplete: its end is missing",
+        )
+        .await;
+        assert_refused(&mut anna, &whole[..40], 422, "is incomplete: its end is missing").await;
         assert_refused(&mut anna, &png_header(60_000, 60_000), 422, "60000 x 60000").await;
         assert_refused(&mut anna, b"GIF89a\x01\0\x01\0\0\0\0", 422, "GIF").await;
         assert_refused(&mut anna, &webp_without_frames(), 422, "it holds no picture").await;

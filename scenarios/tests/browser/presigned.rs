@@ -41,7 +41,7 @@ async fn a_refused_picture_is_told_nothing_typed_is_lost_and_another_one_goes_th
     with_browser(async move |browser| {
         site.sign_up(&browser, "anna").await;
         let told = crate::pages::refused_and_sent_again(&browser, &site).await;
-        assert!(told.contains("damaged or incomplete"), "{told}");
+        assert!(told.contains("is incomplete: its end is missing"), "{told}");
         assert_eq!(site.state.telemetry.counters.get("assets.received_bytes"), 0);
     })
     .await;
