@@ -467,12 +467,15 @@ fn liars() -> Vec<Seed> {
 /// A progressive JPEG whose last scan stands there a hundred times.
 fn many_scans() -> Vec<u8> {
     let whole = jpeg((16, 16), ColorType::Rgb, |encoder| encoder.set_progressive(true));
-    let last = whole.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).expect("it has scans");
-    let (before, scan) = whole[..whole.len() - 2].split_at(last);
-    let mut bytes = before.to_vec();
+    let starts: Vec<usize> =
+        (0..whole.len() - 1).filter(|at| whole[*at..*at + 2] == [0xFF, 0xDA]).collect();
+    // The first one over and over: behind the last one nothing would be looked at.
+    let [first, second, ..] = starts[..] else { panic!("it has scans") };
+    let mut bytes = whole[..first].to_vec();
     for _ in 0..100 {
-        bytes.extend(scan);
+        bytes.extend(&whole[first..second]);
     }
+    bytes.extend(&whole[second..whole.len() - 2]);
     bytes.extend([0xFF, 0xD9]);
     bytes
 }

@@ -119,8 +119,8 @@ fn a_power_without_a_profile_is_followed() {
         let wanted = COLOUR.map(|value| level((f64::from(value) / 255.0).powf(exponent)));
         assert_near(shown(&bytes), wanted, &format!("power {power}"));
     }
-    // These stand for sRGB, until primaries come with them.
-    for power in [45_455_u32, 43_182, 47_727] {
+    // These stand for sRGB, until primaries come with them; the last three are no numbers of PNG's.
+    for power in [45_455_u32, 43_182, 47_727, 0, 1 << 31, u32::MAX] {
         let bytes = png(2, 8, &[20, 40, 30], &[(b"gAMA", &power.to_be_bytes())]);
         assert_near(shown(&bytes), [20.0, 40.0, 30.0], &format!("power {power}"));
     }

@@ -88,6 +88,10 @@ fn what_follows_the_last_pixel_is_not_looked_at() {
             ("another restart marker", [&[0xFF, 0xD5][..], &end].concat()),
             ("many restart markers", [&[0xFF, 0xD3].repeat(9)[..], &end].concat()),
             ("zeros", [&[0; 300][..], &end].concat()),
+            (
+                "a scan of nothing",
+                [&segment(0xDA, &[3, 1, 0, 2, 17, 3, 17, 0, 63, 0])[..], &end].concat(),
+            ),
             ("an end and junk", [&end[..], &[0x55; 300]].concat()),
         ] {
             let strange = [pixels, &rest].concat();

@@ -24,6 +24,8 @@ pub(super) fn gather(bytes: &[u8]) -> Result<Gathered, Damage> {
         let is_whole = gathered.as_ref().is_some_and(Gathered::is_whole);
         let has_all = gathered.as_ref().is_some_and(Gathered::has_all_components);
         match segment {
+            // A scan that comes when nothing is missing any more is not looked at.
+            Some((0xDA, _)) if is_whole => break,
             Some((0xDA, body)) => {
                 scans += 1;
                 if scans > SCANS_MAX {

@@ -91,10 +91,15 @@ pub(super) fn code_points([primaries, curve, matrix, full]: [u8; 4]) -> Option<C
     Some(profile)
 }
 
+/// PNG has no larger number (third edition, 7.1).
+const PNG_NUMBER_MAX: u32 = i32::MAX as u32;
+
 /// From `gAMA`, times 100,000, and `cHRM`: white, red, green, blue. None for sRGB, and where the numbers make no colour space; chromaticities
 /// without a power are passed over. As in Chromium the power that stands for sRGB is one where primaries are given, too.
 fn power(scaled: u32, chromaticities: Option<[[f32; 2]; 4]>) -> Option<ColorProfile> {
-    if scaled == 0 || chromaticities.is_none() && SRGB_POWER.contains(&scaled) {
+    if !(1..=PNG_NUMBER_MAX).contains(&scaled)
+        || chromaticities.is_none() && SRGB_POWER.contains(&scaled)
+    {
         return None;
     }
     let mut profile = ColorProfile::new_srgb();
